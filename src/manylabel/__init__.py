@@ -1,0 +1,48 @@
+"""manylabel: multi-label image classification under the labels people really have.
+
+>>> import manylabel
+>>> sorted(manylabel.__all__)
+['LabelTable', 'ManylabelError', 'Vocabulary', 'load', 'read', 'train']
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from manylabel.labels import LabelTable, ManylabelError, Vocabulary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from manylabel.data import Dataset
+    from manylabel.model import Model
+
+__version__ = "0.1.0"
+__all__ = ["LabelTable", "ManylabelError", "Vocabulary", "load", "read", "train"]
+
+# The functions import what they need when called: `import manylabel` costs no torch.
+
+
+def read(path: str | Path, **options: Any) -> Dataset:
+    """Read a label file or folder; options as `manylabel.data.read`."""
+    from manylabel.data import read as read_data
+
+    return read_data(path, **options)
+
+
+def train(data: str | Path, out: str | Path | None = None, **options: Any) -> Path:
+    """Train on a label file or folder and return the run folder; options as `manylabel.plan.plan`.
+
+    `manylabel.train("photos.csv", "runs/x", method="linear", options={"train": {"epochs": 5}})`
+    """
+    from manylabel.plan import plan
+    from manylabel.run import train as run
+
+    return run(plan(data, out, **options))
+
+
+def load(run: str | Path) -> Model:
+    """The trained model of a run folder: `manylabel.load("runs/x").predict(["photo.jpg"])`."""
+    from manylabel.model import load as load_model
+
+    return load_model(run)

@@ -1,0 +1,39 @@
+"""The command line: thin, and answering --help without importing torch."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from manylabel.cli import catalogue, evaluating, making, using
+from manylabel.labels import ManylabelError
+
+app = typer.Typer(
+    help="Multi-label image classification under the labels people really have.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+for command in (
+    making.demo, making.doctor, making.train, using.score, using.predict, evaluating.evaluate,
+    catalogue.methods, catalogue.encoders, catalogue.objectives,
+):  # fmt: skip
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends with one clear message and exit code 2."""
+    try:
+        app()
+    except ManylabelError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.secho("interrupted; what was finished is kept", fg="yellow", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

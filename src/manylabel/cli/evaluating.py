@@ -1,0 +1,114 @@
+"""`evaluate`: from a score file, anybody's, to metrics and a report. Never imports torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from manylabel.labels import LabelTable, ManylabelError, did_you_mean
+
+if TYPE_CHECKING:
+    from manylabel.scores import ScoreFile
+
+
+def evaluate(
+    scores: Annotated[
+        Path, typer.Argument(help="Score file: .npz, or .csv with header image,<class>,...", metavar="SCORES")
+    ],
+    labels: Annotated[
+        str | None,
+        typer.Argument(help="Label file or folder; not needed where SCORES holds labels.", metavar="[LABELS]"),
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="What a .csv holds: 'logit' or 'probability'.")] = None,
+    train: Annotated[str | None, typer.Option(help="Labels of the training images, for head, medium and tail.")] = None,
+    decisions: Annotated[
+        Path | None, typer.Option(help="labels.json of a run, or a file with names and thresholds.")
+    ] = None,
+    json_: Annotated[Path | None, typer.Option("--json", help="Write all numbers here.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
+    unlisted: Annotated[str, typer.Option(help="Narrow CSV: a class not listed is 'absent' or 'unknown'.")] = "absent",
+    minus_one: Annotated[str, typer.Option(help="Wide CSV: -1 means 'unknown', 'absent' or 'present'.")] = "unknown",
+) -> None:
+    """Evaluate anybody's scores: mAP, head/medium/tail, CP CR CF1 OP OR OF1, with intervals.
+
+    Example: `manylabel evaluate scores.csv labels.csv --kind probability --report report.html`
+    """
+    from manylabel import data as datasets
+    from manylabel.scores import load
+
+    file = load(scores, kind)
+    counts = None
+    if labels is not None:
+        dataset = datasets.read(labels, unlisted=unlisted, minus_one=minus_one)
+        file = file.with_labels(dataset.labels)
+        if (dataset.split == "train").any():
+            counts = counts_by_name(dataset.rows(dataset.split == "train").labels, file.names)
+    if file.labels is None:
+        raise ManylabelError(f"{scores} holds no labels; give a label file: manylabel evaluate {scores} LABELS")
+    if train is not None:
+        known = datasets.read(train, unlisted=unlisted, minus_one=minus_one)
+        rows = known.split == "train"
+        counts = counts_by_name(known.labels.rows(rows) if rows.any() else known.labels, file.names)
+    for note in file.notes:
+        typer.echo(f"note: {note}", err=True)
+    report_numbers(file, decisions=decisions, counts=counts, json_path=json_, report_path=report)
+
+
+def counts_by_name(table: LabelTable, names: Any) -> np.ndarray:
+    """Positives of each class in `names`; a class the table does not have counts 0."""
+    counts = dict(zip(table.names, table.counts.tolist()))
+    return np.array([counts.get(str(name), 0) for name in names], dtype=np.int64)
+
+
+def report_numbers(
+    file: ScoreFile, *, decisions: Path | None = None, counts: Any = None, json_path: Path | None = None,
+    report_path: Path | None = None,
+) -> None:  # fmt: skip
+    """Print the metrics of a score file with labels, and write them where asked."""
+    from manylabel import metrics
+    from manylabel.cli.tables import headline
+    from manylabel.plan import command_line
+
+    assert file.labels is not None
+    thresholds = read_thresholds(decisions, file)
+    numbers = metrics.evaluate(
+        file.scores, file.labels, names=file.names.tolist(), train_counts=counts,
+        decisions=file.scores >= thresholds, thresholds=thresholds,
+    )  # fmt: skip
+    typer.echo(headline(numbers))
+    if decisions is None:
+        typer.echo(f"decisions: {file.kind} >= {thresholds[0]:g} for every class; give --decisions for your own")
+    if json_path is not None:
+        json_path.write_text(json.dumps(numbers, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        typer.echo(f"numbers: {json_path}")
+    if report_path is not None:
+        from manylabel import report
+
+        data = report.ReportData(
+            title="Evaluation", scores=file, metrics=numbers, thresholds=thresholds,
+            parts={"test": file.labels}, command=command_line(), notes=list(file.notes),
+        )  # fmt: skip
+        typer.echo(f"report: {report.write(report_path, data)}")
+
+
+def read_thresholds(path: Path | None, file: ScoreFile) -> np.ndarray:
+    """(C,) thresholds in the order of the score file's classes; logit 0 or probability 0.5 without a file."""
+    if path is None:
+        return np.full(len(file.names), 0.0 if file.kind == "logit" else 0.5)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        table = dict(zip(content["names"], content["thresholds"], strict=True))
+    except FileNotFoundError:
+        raise ManylabelError(f"there is no file {path}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise ManylabelError(
+            f"{path} is no decisions file: it wants names and thresholds of equal length ({error})"
+        ) from None
+    for name in file.names.tolist():
+        if name not in table:
+            raise ManylabelError(f"{path} has no threshold for class {name!r}.{did_you_mean(name, table)}")
+    return np.array([table[name] for name in file.names.tolist()], dtype=np.float64)

@@ -1,0 +1,56 @@
+"""Class names that may be one class spelt in two ways."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+SHORTEST = 5  # below this many letters one letter makes another word: car, cat
+
+
+def near_names(names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """(name, name, how they differ) for names alike but for capitals, blanks and hyphens, plural, or one letter.
+
+    >>> near_names(["Dog", "dog", "hot dog", "hot_dog", "person", "persom", "room 1", "room 2"])
+    [('Dog', 'dog', 'capitals'), ('hot dog', 'hot_dog', 'blanks or hyphens'), ('persom', 'person', 'one letter')]
+    """
+    found: dict[tuple[str, str], str] = {}
+    _pair_by(names, lambda name: [name.casefold()], "capitals", found)
+    _pair_by(names, lambda name: [_joined(name)], "blanks or hyphens", found)
+    _pair_by(names, lambda name: [_singular(name)], "plural", found)
+    long = [name for name in names if len(name) >= SHORTEST]
+    _pair_by(long, _one_less, "one letter", found)
+    return [(a, b, how) for (a, b), how in found.items()]
+
+
+def _pair_by(
+    names: Sequence[str], keys: Callable[[str], list[str]], how: str, found: dict[tuple[str, str], str]
+) -> None:
+    """Add the pairs of names that share a key, each name with the first of its kind."""
+    first: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(names):
+        for key in dict.fromkeys(keys(name)):
+            for other in first[key]:
+                if not _numbered(name, other):
+                    found.setdefault((other, name), how)
+            first[key].append(name)
+
+
+def _joined(name: str) -> str:
+    return re.sub(r"[\s_\-./]+", "", name.casefold())
+
+
+def _singular(name: str) -> str:
+    return re.sub(r"(?<=[^s])s$", "", re.sub(r"ies$", "y", re.sub(r"(?<=[sxzh])es$", "", _joined(name))))
+
+
+def _one_less(name: str) -> list[str]:
+    """The name, and it without each of its letters: names one letter apart share one of these."""
+    joined = _joined(name)
+    return [joined, *(joined[:k] + joined[k + 1 :] for k in range(len(joined)))]
+
+
+def _numbered(a: str, b: str) -> bool:
+    """Whether the names differ in a number, as room 1 and room 2 do on purpose."""
+    return a != b and bool(re.search(r"\d", a + b)) and re.sub(r"\d+", "", a) == re.sub(r"\d+", "", b)

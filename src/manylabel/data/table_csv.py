@@ -1,0 +1,256 @@
+"""A CSV of labels, narrow or wide, to a `Dataset`: which column is what, and rows of one image joined."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manylabel.data import narrow, repeats, wide
+from manylabel.data.dataset import IMAGE_ENDINGS, PART_WORDS, Dataset
+from manylabel.data.locate import locate
+from manylabel.data.sheet import Sheet, read_sheet
+from manylabel.labels import UNKNOWN, LabelTable, ManylabelError, did_you_mean
+
+IMAGE = (
+    *("image", "image_path", "imagepath", "path", "filepath", "file_path", "filename", "file_name", "file"),
+    *("image_name", "imagename", "image_file", "img", "photo", "picture", "image_id", "imageid"),
+)
+LABELS = ("labels", "tags", "classes", "categories")
+LABEL = ("label", "tag", "class", "category")
+SPLIT = ("split", "set", "subset", "partition")
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which column holds the image, which the part, which the list of labels (None in a wide file)."""
+
+    image: str
+    split: str | None
+    labels: str | None
+    rest: list[str]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The labels of every row, before the rows of one image are joined.
+
+    `unjudged` is given where the labels of an image are spread over rows of one label each: the rows that say
+    nobody judged them.
+    """
+
+    state: NDArray[np.int8]
+    names: tuple[str, ...]
+    others: list[str]
+    notes: list[str]
+    unjudged: NDArray[np.bool_] | None = None
+
+
+def read_csv(
+    path: Path,
+    *,
+    unlisted: str = "absent",
+    minus_one: str = "unknown",
+    separator: str | None = None,
+    root: Path | None = None,
+    columns: Sequence[str] = (),
+    conflicts: str = "error",
+) -> Dataset:
+    """Read a narrow or wide label file; see `manylabel.data.read` for the arguments."""
+    sheet = read_sheet(path)
+    roles = find_roles(sheet, columns)
+    ids = _image_ids(sheet, roles.image)
+    paths, located = locate(ids, root if root is not None else path.parent)
+    grouped = repeats.groups(paths)
+    if roles.labels is None:
+        cells = _wide(sheet, roles, columns, minus_one)
+    else:
+        cells = _narrow(sheet, roles, separator, unlisted, repeated=len(grouped) < len(ids))
+    state, merged = _merge(sheet, ids, cells, grouped, conflicts)
+    if cells.unjudged is not None and unlisted == "absent":
+        state = narrow.judge(state, np.array([cells.unjudged[rows].any() for rows in grouped]))
+    split = _parts(sheet, roles.split, ids, grouped)
+    extra, joined = _extra(sheet, cells.others, grouped)
+    first = [rows[0] for rows in grouped]
+    said = (*sheet.notes, *roles.notes, *cells.notes, *merged, *joined, *located, *same_but_case(cells.names))
+    return Dataset(
+        labels=LabelTable(state, cells.names, tuple(ids[r] for r in first)),
+        paths=tuple(Path(paths[r]) for r in first),
+        split=split,
+        columns=extra,
+        source=path,
+        kind="csv-wide" if roles.labels is None else "csv-narrow",
+        notes=said,
+        lines=tuple(sheet.lines[r] for r in first),
+    )
+
+
+def _wide(sheet: Sheet, roles: Roles, columns: Sequence[str], minus_one: str) -> Cells:
+    found = wide.sort_columns(sheet, [c for c in roles.rest if c not in columns], others=list(columns))
+    state, notes = wide.read_table(sheet, found.classes, minus_one=minus_one)
+    return Cells(state, tuple(found.classes), found.others, found.notes + notes)
+
+
+def _narrow(sheet: Sheet, roles: Roles, separator: str | None, unlisted: str, *, repeated: bool) -> Cells:
+    assert roles.labels is not None
+    lists = narrow.read_lists(sheet, roles.labels, separator=separator)
+    long = lists.one_each and repeated
+    state, names = narrow.table_of(lists, unlisted=UNKNOWN if long else wide.STATES[unlisted])
+    if not names:
+        raise ManylabelError(f"{sheet.path}: column {roles.labels!r} lists no label in any row; expected some names")
+    notes = lists.notes
+    if unlisted == "unknown":
+        notes.append("Labels that a row does not list are unknown, as asked; of an empty list that is all of them.")
+    elif (empty := sum(not row for row in lists.names) - int(lists.unjudged.sum())) > 0:
+        notes.append(f"{empty:,} rows list no label: images reviewed and found to show none of the classes; kept.")
+    if long:
+        notes.append("One label per row: the rows of one image are joined, and all their labels count.")
+    return Cells(state, names, roles.rest, notes, lists.unjudged if long else None)
+
+
+def find_roles(sheet: Sheet, columns: Sequence[str] = ()) -> Roles:
+    """What each column is, by its name; `columns` are said to be neither labels nor classes."""
+    for column in columns:
+        if column not in sheet.header:
+            raise ManylabelError(f"{sheet.path}: there is no column {column!r}.{did_you_mean(column, sheet.header)}")
+    if not sheet.rows:
+        raise ManylabelError(f"{sheet.path} has a header and no rows: expected one row per image")
+    plain = {name.lower().replace(" ", "_"): name for name in sheet.header if name not in columns}
+    image = next((plain[word] for word in IMAGE if word in plain), None) or _image_column(sheet)
+    notes = [] if image.lower() == "image" else [f"The image is in column {image!r}."]
+    open_names = {word: name for word, name in plain.items() if name != image}
+    split = next((open_names[w] for w in SPLIT if w in open_names and _says_parts(sheet, open_names[w])), None)
+    labels = _labels_column(sheet, {w: n for w, n in open_names.items() if n != split})
+    rest = [name for name in sheet.header if name not in (image, split, labels)]
+    if split is not None and split != "split":
+        notes.append(f"The part (train, val, test) is in column {split!r}.")
+    if labels is not None:
+        notes.append(f"Narrow file: the labels are listed in column {labels!r}.")
+        if rest:
+            notes.append(f"Kept as further columns: {', '.join(rest)}.")
+    return Roles(image, split, labels, rest, notes)
+
+
+def _image_column(sheet: Sheet) -> str:
+    """The one column whose every cell is the name of an image file."""
+    if Path(sheet.header[0].lower()).suffix in IMAGE_ENDINGS:
+        raise ManylabelError(
+            f"{sheet.path}, row 1: expected a header such as image,labels, got the image {sheet.header[0]!r};"
+            " add a first line that names the columns"
+        )
+    found = [c for c in sheet.header if all(cell.lower().endswith(IMAGE_ENDINGS) for cell in sheet.cells(c))]
+    if len(found) != 1:
+        raise ManylabelError(
+            f"{sheet.path}, row 1: no column holds the image: expected one named image, path, file or"
+            f" filename; got {', '.join(sheet.header[:12])}. Rename that column"
+        )
+    return found[0]
+
+
+def _says_parts(sheet: Sheet, column: str) -> bool:
+    """`split` always says the part; a column named set, subset or partition where every cell reads as one."""
+    cells = {cell.lower() for cell in sheet.cells(column)}
+    return column.lower() == "split" or (cells != {""} and cells <= {*PART_WORDS, ""})
+
+
+def _labels_column(sheet: Sheet, names: dict[str, str]) -> str | None:
+    for word in (*LABELS, *LABEL):
+        column = names.get(word)
+        if column is None or wide.holds_labels(sheet.cells(column)):
+            continue
+        flags = [c for c in names.values() if c != column and wide.holds_labels(sheet.cells(c))]
+        if word in LABEL and len(flags) >= 2:
+            raise ManylabelError(
+                f"{sheet.path} can be read in two ways: column {column!r} may list labels, and"
+                f" {', '.join(flags[:5])} may be classes. Rename {column!r} to 'labels' in the first case; give"
+                f" columns=({column!r},) in the second"
+            )
+        return column
+    return None
+
+
+def _image_ids(sheet: Sheet, column: str) -> list[str]:
+    ids = sheet.cells(column)
+    for row, image in enumerate(ids):
+        if not image or "\n" in image or "://" in image:
+            what = "a web address" if "://" in image else "line breaks" if image else "nothing"
+            raise ManylabelError(
+                f"{sheet.at(row, column)}: expected the path of an image file, got {what}"
+                + (f" ({image[:60]!r}); download the image first" if "://" in image else "")
+            )
+    return ids
+
+
+def _merge(
+    sheet: Sheet, ids: list[str], cells: Cells, grouped: list[list[int]], rule: str
+) -> tuple[NDArray[np.int8], list[str]]:
+    """((M, C) one row per image, notes); `rule` is what to do where rows contradict each other."""
+    merged, conflicts = repeats.merge_labels(cells.state, grouped)
+    said = [
+        f"{ids[rows[0]]!r} ({_rows(sheet, rows)}) on {', '.join(cells.names[c] for c in classes[:5])}"
+        for rows, classes in conflicts
+    ]
+    notes = repeats.settle(sheet.path, said, rule=rule)
+    several = [rows for rows in grouped if len(rows) > 1]
+    if several:
+        notes.append(
+            f"{len(ids) - len(grouped):,} rows repeat an image and are joined with its first row"
+            f" ({len(several):,} images, such as {ids[several[0][0]]!r}, {_rows(sheet, several[0])})."
+        )
+    return merged, notes
+
+
+def _rows(sheet: Sheet, rows: list[int]) -> str:
+    return "rows " + ", ".join(str(sheet.lines[r]) for r in rows[:5]) + (", …" if len(rows) > 5 else "")
+
+
+def _parts(sheet: Sheet, column: str | None, ids: list[str], grouped: list[list[int]]) -> NDArray[np.str_]:
+    """(M,) the part of each image; an image in two parts is an error."""
+    cells = _part_cells(sheet, column) if column is not None else [""] * len(ids)
+    parts = []
+    for rows in grouped:
+        said = sorted({cells[r] for r in rows} - {""})
+        if len(said) > 1:
+            raise ManylabelError(
+                f"{sheet.path}, {_rows(sheet, rows)}: {ids[rows[0]]!r} is in {' and '.join(said)} at once;"
+                " an image belongs to one part: remove the other rows"
+            )
+        parts.append(said[0] if said else "")
+    return np.array(parts, dtype="<U5")
+
+
+def _part_cells(sheet: Sheet, column: str) -> list[str]:
+    cells = [cell.lower() for cell in sheet.cells(column)]
+    for row, cell in enumerate(cells):
+        if cell and cell not in PART_WORDS:
+            raise ManylabelError(
+                f"{sheet.at(row, column)}: expected train, val, test or blank, got {cell!r}."
+                f"{did_you_mean(cell, PART_WORDS)}"
+            )
+    return [PART_WORDS.get(cell, "") for cell in cells]
+
+
+def _extra(sheet: Sheet, columns: list[str], grouped: list[list[int]]) -> tuple[dict[str, NDArray[np.str_]], list[str]]:
+    """({column: (M,) text}, notes); where rows of an image differ, their values are joined by |."""
+    extra, notes = {}, []
+    for column in columns:
+        cells, differing = repeats.merge_text(sheet.cells(column), grouped)
+        extra[column] = np.array(cells, dtype=np.str_)
+        if differing:
+            notes.append(f"Column {column!r} differs between rows of {differing:,} images: values joined by |.")
+    return extra, notes
+
+
+def same_but_case(names: Sequence[str]) -> list[str]:
+    """A note for the class names that differ in capitals only; they stay apart, for Turkey is not turkey."""
+    folded = Counter(name.casefold() for name in names)
+    alike = [[n for n in names if n.casefold() == word] for word, times in folded.items() if times > 1]
+    if not alike:
+        return []
+    said = "; ".join(" / ".join(group) for group in alike[:10])
+    return [f"Class names that differ in capitals only are kept as different classes: {said}. Join them by renaming."]

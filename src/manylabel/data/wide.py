@@ -1,0 +1,123 @@
+"""The wide layout: one column per class, holding 1, 0 or nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manylabel.data.sheet import Sheet
+from manylabel.labels import ABSENT, PRESENT, UNKNOWN, ManylabelError
+
+STATES = {"absent": ABSENT, "unknown": UNKNOWN, "present": PRESENT}
+ONE = ("1", "1.0", "true")
+ZERO = ("0", "0.0", "false")
+MINUS_ONE = ("-1", "-1.0")
+BLANK = ("", "?", "nan", "na", "n/a", "null", "none", "<na>")
+VALUES = frozenset((*ONE, *ZERO, *MINUS_ONE, *BLANK))
+LIKE_VALUES = frozenset(("x", "yes", "no", "y", "n", "present", "absent", "positive", "negative", "✓", "✔", "✗"))
+
+
+@dataclass
+class Columns:
+    """Which columns are classes and which are not."""
+
+    classes: list[str]
+    others: list[str]
+    notes: list[str]
+
+
+def holds_labels(cells: Iterable[str]) -> bool:
+    """Whether every cell is a label value and at least one is not blank."""
+    found = {cell.lower() for cell in cells}
+    return found <= VALUES and not found <= set(BLANK)
+
+
+def sort_columns(sheet: Sheet, candidates: list[str], *, others: list[str]) -> Columns:
+    """Classes are the columns that hold label values only. `others` are known not to be classes.
+
+    A column of whose filled cells half or more, but not all, are label values or words such as yes and x is a
+    class with wrong cells: an error that names them. What is left becomes a further column.
+    """
+    chosen = Columns([], list(others), [])
+    for column in candidates:
+        counts = Counter(cell.lower() for cell in sheet.cells(column))
+        filled = {cell: n for cell, n in counts.items() if cell not in BLANK}
+        alike = sum(n for cell, n in filled.items() if cell in VALUES or cell in LIKE_VALUES)
+        if column in sheet.unnamed:
+            chosen.others.append(column)
+        elif filled.keys() <= VALUES:
+            chosen.classes.append(column)
+        elif 2 * alike >= sum(filled.values()):
+            _refuse(sheet, column)
+        else:
+            chosen.others.append(column)
+    if not chosen.classes:
+        raise ManylabelError(
+            f"{sheet.path}: no labels are found: expected a column named labels (or tags), or one column per"
+            f" class holding 1, 0 or blank; got the columns {', '.join(sheet.header[:12])}"
+        )
+    chosen.notes.append(
+        f"Wide file: one column per class ({len(chosen.classes)}: {', '.join(chosen.classes[:5])}"
+        f"{', …' if len(chosen.classes) > 5 else ''}). A column of 0 and 1 that is no class must be named in columns."
+    )
+    extra = [name for name in chosen.others if name not in others]
+    if extra:
+        chosen.notes.append(f"Kept as further columns, since they do not hold 1, 0 or blank: {', '.join(extra)}.")
+    return chosen
+
+
+def read_table(sheet: Sheet, classes: list[str], *, minus_one: str) -> tuple[NDArray[np.int8], list[str]]:
+    """((N, C) state, notes on every value other than 1 and 0)."""
+    code = {
+        **dict.fromkeys(ONE, PRESENT),
+        **dict.fromkeys(ZERO, ABSENT),
+        **dict.fromkeys(BLANK, UNKNOWN),
+        **dict.fromkeys(MINUS_ONE, STATES[minus_one]),
+    }
+    state = np.empty((len(sheet.rows), len(classes)), np.int8)
+    seen: Counter[str] = Counter()
+    for c, column in enumerate(classes):
+        cells = sheet.cells(column)
+        counts = Counter(cells)
+        seen.update(counts)
+        states = {cell: code[cell.lower()] for cell in counts}
+        state[:, c] = [states[cell] for cell in cells]
+    return state, _notes(seen, state, classes, minus_one)
+
+
+def _refuse(sheet: Sheet, column: str) -> None:
+    bad = [(r, cell) for r, cell in enumerate(sheet.cells(column)) if cell.lower() not in VALUES]
+    said = ", ".join(f"{cell!r} (row {sheet.lines[r]})" for r, cell in bad[:5])
+    more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+    raise ManylabelError(
+        f"{sheet.at(bad[0][0], column)}: expected 1 (present), 0 (absent), or blank, ?, nan, -1 (unknown); got"
+        f" {said}{more}. Correct the cells, or give columns=({column!r},) if this column is not a class"
+    )
+
+
+def _notes(seen: Counter[str], state: NDArray[np.int8], classes: list[str], minus_one: str) -> list[str]:
+    folded: Counter[str] = Counter()
+    for cell, n in seen.items():
+        folded[cell.lower()] += n
+    notes = []
+    blanks = [f"{cell or 'blank'} ({folded[cell]:,})" for cell in BLANK if folded[cell]]
+    if blanks:
+        notes.append(f"Unknown cells: {', '.join(blanks)}.")
+    minus, zeros = sum(folded[cell] for cell in MINUS_ONE), sum(folded[cell] for cell in ZERO)
+    if minus:
+        notes.append(f"-1 ({minus:,} cells) is read as {minus_one}.")
+    if minus and not zeros and minus_one == "unknown":
+        notes.append("The file holds 1 and -1 but no 0: if -1 means absent, give minus_one='absent'.")
+    elif not zeros and not minus:
+        notes.append("No cell says absent: the file knows positives only. If a blank means absent, write 0 instead.")
+    empty = [name for name, column in zip(classes, state.T) if not column.any()]
+    if empty:
+        notes.append(
+            f"Nothing is known of {len(empty)} classes, kept as they are: {', '.join(empty[:10])}."
+            " If a column is not a class, name it in columns."
+        )
+    return notes

@@ -1,0 +1,158 @@
+"""Per-class calibrated probabilities."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manylabel.labels import ABSENT, PRESENT, UNKNOWN, ManylabelError
+from manylabel.metrics.checks import check
+
+Array = NDArray[np.float64]
+BLOCK = 64  # classes fitted at once
+PRIOR = 1e-3  # shrinkage of the pooled fit: only keeps separable data finite
+ITERATIONS = 100
+TOLERANCE = 1e-9
+
+
+class Platt:
+    """Per-class sigmoid calibration (Platt, 1999), rare classes drawn towards the fit of all classes together.
+
+    p = sigmoid(score / temperature + bias). First one slope a and offset b are fitted to all known cells, so that
+    u = a score + b is the pooled calibrated logit. Each class gets sigmoid(exp(d) u + e) with (d, e) minimising
+
+        negative log-likelihood over its known cells + shrinkage / 2 (d^2 + e^2),
+
+    so that 1 / temperature = exp(d) a and bias = exp(d) b + e. The likelihood's information about e is roughly the
+    number of positives, so a class with `shrinkage` of them stands about halfway. A class without a known positive
+    or without a known negative takes the pooled fit (d = e = 0). The slope exp(d) a is above 0: the order of images
+    never changes.
+
+    Arguments:
+        shrinkage: strength of the pull in positives, above 0 (so that separable classes stay finite).
+
+    Attributes after `fit`:
+        temperatures, biases: (C,) float64.
+        pooled: (C,) bool, classes that took the pooled fit.
+
+    >>> rng = np.random.default_rng(0)
+    >>> logits = rng.normal(size=(4000, 1))
+    >>> truth = np.where(rng.random((4000, 1)) < 1 / (1 + np.exp(-(2 * logits - 1))), 1, -1).astype(np.int8)
+    >>> rule = Platt().fit(logits, truth)
+    >>> (1 / rule.temperatures).round(1), rule.biases.round(1)
+    (array([2.]), array([-1.]))
+    """
+
+    temperatures: Array
+    biases: Array
+    pooled: NDArray[np.bool_]
+
+    def __init__(self, shrinkage: float = 5.0) -> None:
+        if shrinkage <= 0:
+            raise ManylabelError(f"shrinkage must be above 0, got {shrinkage}")
+        self.shrinkage = float(shrinkage)
+
+    def fit(self, scores: NDArray[np.floating], labels: NDArray[np.int8]) -> Self:
+        """Learn from (N, C) scores of any scale and int8 labels holding a known positive and a known negative."""
+        scores = check(scores, labels)
+        present, absent = labels == PRESENT, labels == ABSENT
+        if not (present.any() and absent.any()):
+            raise ManylabelError("calibration needs at least one known positive and one known negative")
+        slope, offset = _pooled(scores, labels)
+        self.pooled = ~(present.any(axis=0) & absent.any(axis=0))
+        steepness, shift = np.zeros(scores.shape[1]), np.zeros(scores.shape[1])
+        own = np.flatnonzero(~self.pooled)
+        for start in range(0, len(own), BLOCK):
+            block = own[start : start + BLOCK]
+            logits = slope * scores[:, block].astype(np.float64) + offset
+            steepness[block], shift[block] = newton(logits, labels[:, block], self.shrinkage)
+        self.temperatures = 1 / (np.exp(steepness) * slope)
+        self.biases = np.exp(steepness) * offset + shift
+        return self
+
+    def __call__(self, scores: NDArray[np.floating]) -> Array:
+        """(N, C) probabilities."""
+        return sigmoid(np.asarray(scores, np.float64) / self.temperatures + self.biases)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON keeps."""
+        return {
+            "rule": "platt",
+            "shrinkage": self.shrinkage,
+            "temperatures": self.temperatures.tolist(),
+            "biases": self.biases.tolist(),
+            "pooled": self.pooled.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The rule `to_dict` wrote."""
+        rule = cls(data["shrinkage"])
+        rule.temperatures = np.array(data["temperatures"], np.float64)
+        rule.biases = np.array(data["biases"], np.float64)
+        rule.pooled = np.array(data["pooled"], np.bool_)
+        return rule
+
+
+def sigmoid(logits: Array) -> Array:
+    """1 / (1 + exp(-logit)), keeping small probabilities and never overflowing."""
+    return np.exp(-np.logaddexp(0, -logits))
+
+
+def _pooled(scores: NDArray[np.floating], labels: NDArray[np.int8]) -> tuple[float, float]:
+    """Slope and offset of one sigmoid for all known cells; fitted on standardised scores, so any scale will do."""
+    known = labels != UNKNOWN
+    cells = scores[known].astype(np.float64)
+    centre, spread = cells.mean(), cells.std() or 1.0
+    steepness, shift = newton((cells - centre)[:, None] / spread, labels[known][:, None], PRIOR)
+    slope = float(np.exp(steepness[0]) / spread)
+    return slope, float(shift[0] - slope * centre)
+
+
+def newton(logits: Array, labels: NDArray[np.int8], shrinkage: float) -> tuple[Array, Array]:
+    """(d, e) of each column: sigmoid(exp(d) logit + e) fitted to the known cells by damped Fisher scoring.
+
+    Minimises sum of log(1 + exp(-y m)) + shrinkage / 2 (d^2 + e^2), m = exp(d) logit + e, y = -1 or 1. The
+    exponential keeps the slope positive without a constraint.
+    """
+    known = labels != UNKNOWN
+    truth = labels == PRESENT
+
+    def loss(d: Array, e: Array) -> Array:
+        margins = labels * (np.exp(d) * logits + e)
+        return (np.logaddexp(0, -margins) * known).sum(axis=0) + shrinkage / 2 * (d**2 + e**2)
+
+    d, e = np.zeros(logits.shape[1]), np.zeros(logits.shape[1])
+    value = loss(d, e)
+    for _ in range(ITERATIONS):
+        step_d, step_e = _scoring_step(logits, truth, known, d, e, shrinkage)
+        size = np.minimum(1, 2 / np.maximum(np.abs(step_d), 1e-300))  # no jump of the slope beyond exp(2)
+        for _ in range(30):  # halve until no column gets worse
+            trial = loss(d + size * step_d, e + size * step_e)
+            worse = trial > value
+            if not worse.any():
+                break
+            size = np.where(worse, size / 2, size)
+        size = np.where(trial > value, 0, size)
+        d, e, value = d + size * step_d, e + size * step_e, np.minimum(trial, value)
+        if max(np.abs(size * step_d).max(), np.abs(size * step_e).max()) < TOLERANCE:
+            break
+    return d, e
+
+
+def _scoring_step(
+    logits: Array, truth: NDArray[np.bool_], known: NDArray[np.bool_], d: Array, e: Array, shrinkage: float
+) -> tuple[Array, Array]:
+    """Minus the inverse Fisher information times the gradient, a 2 x 2 solve for each column."""
+    scaled = np.exp(d) * logits  # dm/dd
+    p = sigmoid(scaled + e)
+    residual, information = (p - truth) * known, p * (1 - p) * known
+    gradient_d = (residual * scaled).sum(axis=0) + shrinkage * d
+    gradient_e = residual.sum(axis=0) + shrinkage * e
+    dd = (information * scaled**2).sum(axis=0) + shrinkage
+    de = (information * scaled).sum(axis=0)
+    ee = information.sum(axis=0) + shrinkage
+    determinant = dd * ee - de**2
+    return (de * gradient_e - ee * gradient_d) / determinant, (de * gradient_d - dd * gradient_e) / determinant

@@ -1,0 +1,1 @@
+"""Networks without a loss: what methods are built from."""

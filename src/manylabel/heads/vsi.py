@@ -1,0 +1,103 @@
+"""The visual-semantic interaction (VSI) network of CPRFL (Yan et al., ACM MM 2024, eq. 3 to 5).
+
+Patch features and category prompts meet in one transformer; only the prompts' tokens are read afterwards. Two
+facts make that much cheaper than running the transformer on all P + C tokens, and change no digit:
+
+* the prompts entering the first layer are the same for every image, so their norm and projections are computed
+  once a batch, not once an image;
+* the last layer's patch tokens are never read, so in it only the C prompts act as queries, and only they pass
+  the output projection and the feed-forward network.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class VSILayer(nn.Module):
+    """One layer: A = MHSA(LN(Z)), Z' = FFN(LN(A)), with or without residual connections and norms.
+
+    Arguments:
+        width: d, the tokens' width.
+        heads: number of attention heads.
+        head_width: width of each; the inner width heads * head_width need not equal d (the authors' is 2 d).
+        hidden: width of the feed-forward network.
+        dropout: after the output projection and both feed-forward layers.
+        residual: adds Z to A and A to Z'. Neither the article nor the authors' code has it.
+        norm: layer norm before attention and feed-forward (the authors' code has it, the article does not).
+        scale: what the dot products are divided by the root of: "head" (code) or "model" (article, eq. 3).
+    """
+
+    def __init__(
+        self, width: int, heads: int, head_width: int, hidden: int, *,
+        dropout: float = 0.1, residual: bool = False, norm: bool = True, scale: str = "head",
+    ) -> None:  # fmt: skip
+        super().__init__()
+        inner = heads * head_width
+        self.heads, self.residual = heads, residual
+        self.scale = (head_width if scale == "head" else width) ** -0.5
+        self.norm1 = nn.LayerNorm(width) if norm else nn.Identity()
+        self.qkv = nn.Linear(width, 3 * inner, bias=False)
+        self.out = nn.Sequential(nn.Linear(inner, width), nn.Dropout(dropout))
+        self.norm2 = nn.LayerNorm(width) if norm else nn.Identity()
+        self.ffn = nn.Sequential(
+            nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width), nn.Dropout(dropout)
+        )
+
+    def forward(self, patches: Tensor, prompts: Tensor, *, last: bool) -> tuple[Tensor, Tensor]:
+        """One layer on patches (B, P, d) and prompts (C, d), shared by the batch, or (B, C, d).
+
+        Returns the new patches and prompts, both (B, ., d); with `last` the patches are passed on as they came.
+        """
+        q, k, v = self._project(self.norm1(prompts), queries=True)
+        q_patch, k_patch, v_patch = self._project(self.norm1(patches), queries=not last)
+        batch = patches.shape[0]
+        k = torch.cat([k_patch, k.expand(batch, -1, -1, -1)], dim=2)  # (B, heads, P+C, head_width)
+        v = torch.cat([v_patch, v.expand(batch, -1, -1, -1)], dim=2)
+        prompts = self._attend_and_feed(q.expand(batch, -1, -1, -1), k, v, prompts)
+        if not last:
+            patches = self._attend_and_feed(q_patch, k, v, patches)
+        return patches, prompts
+
+    def _project(self, tokens: Tensor, *, queries: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values (B or 1, heads, tokens, head_width); without `queries` the first is empty."""
+        weight = self.qkv.weight if queries else self.qkv.weight[self.qkv.out_features // 3 :]
+        parts = F.linear(tokens if tokens.dim() == 3 else tokens[None], weight)
+        split = parts.unflatten(-1, (3 if queries else 2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return (split[0], split[1], split[2]) if queries else (split[0][:, :, :0], split[0], split[1])
+
+    def _attend_and_feed(self, q: Tensor, k: Tensor, v: Tensor, tokens: Tensor) -> Tensor:
+        attended = F.scaled_dot_product_attention(q, k, v, scale=self.scale)  # eq. 3 and 4
+        a = self.out(attended.transpose(1, 2).flatten(2))  # (B, tokens, d)
+        a = a + tokens if self.residual else a
+        z = self.ffn(self.norm2(a))  # eq. 5
+        return z + a if self.residual else z
+
+    def attention(self, patches: Tensor, prompts: Tensor) -> Tensor:
+        """(B, heads, C, P + C) weights of the prompts on all tokens, which sum to 1 along the last axis."""
+        q, k, _ = self._project(self.norm1(prompts), queries=True)
+        _, k_patch, _ = self._project(self.norm1(patches), queries=False)
+        k = torch.cat([k_patch, k.expand(len(patches), -1, -1, -1)], dim=2)
+        return (q @ k.transpose(-1, -2) * self.scale).softmax(-1)
+
+
+class VSI(nn.Module):
+    """`depth` VSI layers; returns the refined prompts P' (B, C, d). Arguments as for `VSILayer`."""
+
+    def __init__(
+        self, width: int, heads: int, head_width: int, hidden: int, *,
+        depth: int = 1, dropout: float = 0.1, residual: bool = False, norm: bool = True, scale: str = "head",
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.layers = nn.ModuleList(
+            VSILayer(width, heads, head_width, hidden, dropout=dropout, residual=residual, norm=norm, scale=scale)
+            for _ in range(depth)
+        )
+
+    def forward(self, patches: Tensor, prompts: Tensor) -> Tensor:
+        """Patches (B, P, d) and prompts (C, d) to refined prompts (B, C, d)."""
+        for number, layer in enumerate(self.layers, start=1):
+            patches, prompts = layer(patches, prompts, last=number == len(self.layers))
+        return prompts

@@ -1,0 +1,160 @@
+"""What a label is: present, absent or unknown, and the two tables everything else is built on.
+
+`UNKNOWN` is not `ABSENT`. An image whose list of labels is incomplete, a class nobody judged, an annotator who
+abstained: these cells are unknown, they take no part in a loss, a metric or a threshold unless a method says
+how, and they are counted and shown wherever results are shown.
+
+Inside the library a cell is an int8: -1, 0 or +1. In files and at the API it is 0, blank (NaN) or 1.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+ABSENT, UNKNOWN, PRESENT = -1, 0, 1
+
+
+class ManylabelError(ValueError):
+    """Something a user can mend; the message says what was expected, what came, and what to do."""
+
+
+def did_you_mean(word: str, valid: Iterable[str]) -> str:
+    """The end of an error message: the nearest valid word, if any is near, and all valid words if they are few.
+
+    >>> did_you_mean("cpfrl", ["cprfl", "linear"])
+    " Did you mean 'cprfl'? Valid: cprfl, linear."
+    """
+    words = sorted(valid)
+    near = difflib.get_close_matches(word, words, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    listed = f" Valid: {', '.join(words)}." if 0 < len(words) <= 40 else ""
+    return hint + listed
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTable:
+    """N images by C classes, every cell present, absent or unknown.
+
+    Arguments:
+        state: (N, C) int8 of ABSENT (-1), UNKNOWN (0) and PRESENT (+1).
+        names: C class names, unique and not empty.
+        ids: N image identifiers, unique; by convention the path as the label file writes it.
+
+    >>> table = LabelTable.from_values([[1, 0], [np.nan, 1]], names=["cat", "dog"], ids=["a.jpg", "b.jpg"])
+    >>> table.state
+    array([[ 1, -1],
+           [ 0,  1]], dtype=int8)
+    >>> table.counts, float(table.unknown_share)
+    (array([1, 1]), 0.25)
+    """
+
+    state: NDArray[np.int8]
+    names: tuple[str, ...]
+    ids: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "ids", tuple(self.ids))
+        state = np.asarray(self.state)
+        if state.ndim != 2 or state.shape != (len(self.ids), len(self.names)):
+            raise ManylabelError(
+                f"state must be (images, classes) = ({len(self.ids)}, {len(self.names)}), got shape {state.shape}"
+            )
+        if state.size and not np.isin(state, (ABSENT, UNKNOWN, PRESENT)).all():
+            bad = np.setdiff1d(state, (ABSENT, UNKNOWN, PRESENT))
+            raise ManylabelError(
+                f"state holds -1 (absent), 0 (unknown) and 1 (present), got also {bad[:5].tolist()};"
+                " use LabelTable.from_values for tables of 0, 1 and NaN"
+            )
+        object.__setattr__(self, "state", state.astype(np.int8, copy=False))
+        for what, words in (("class name", self.names), ("image id", self.ids)):
+            if len(set(words)) != len(words):
+                seen: set[str] = set()
+                twice = next(w for w in words if w in seen or seen.add(w))  # type: ignore[func-returns-value]
+                raise ManylabelError(f"{what} {twice!r} occurs twice")
+
+    @classmethod
+    def from_values(cls, values: ArrayLike, *, names: Sequence[str], ids: Sequence[str]) -> LabelTable:
+        """From the file convention: 1 present, 0 absent, NaN unknown. Any other value is an error."""
+        array = np.asarray(values, dtype=np.float64)
+        known = ~np.isnan(array)
+        if not np.isin(array[known], (0.0, 1.0)).all():
+            bad = np.setdiff1d(array[known], (0.0, 1.0))
+            raise ManylabelError(f"label values are 0, 1 or NaN (unknown), got also {bad[:5].tolist()}")
+        state = np.where(known, np.where(array == 1, PRESENT, ABSENT), UNKNOWN)
+        return cls(state.astype(np.int8), tuple(names), tuple(ids))
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """(N, C) float64 in the file convention: 1 present, 0 absent, NaN unknown."""
+        return np.where(self.known, (self.state == PRESENT).astype(np.float64), np.nan)
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """(N, C) mask of positives."""
+        return self.state == PRESENT
+
+    @property
+    def absent(self) -> NDArray[np.bool_]:
+        """(N, C) mask of verified negatives."""
+        return self.state == ABSENT
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(N, C) mask of cells that somebody judged."""
+        return self.state != UNKNOWN
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """(C,) number of positives of each class."""
+        return self.present.sum(axis=0, dtype=np.int64)
+
+    @property
+    def unknown_share(self) -> float:
+        """Share of unknown cells in [0, 1]; 0 for an empty table."""
+        return float((self.state == UNKNOWN).mean()) if self.state.size else 0.0
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows(self, index: ArrayLike) -> LabelTable:
+        """The table of the rows in `index` (integers or a boolean mask), in that order."""
+        chosen = np.arange(len(self))[np.asarray(index)]
+        return LabelTable(self.state[chosen], self.names, tuple(self.ids[i] for i in chosen))
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """The classes a model knows, with what is known about each before any image is seen.
+
+    Arguments:
+        names: C class names.
+        counts: (C,) int64 training positives; None stands for zeros.
+        text: (C, M) float32 unit vectors of the names, or None when the method needs none.
+        parents: (C,) int64 index of the parent class or -1, or None when there is no hierarchy.
+        images: number of training images, which frequency-aware losses need beside `counts`.
+    """
+
+    names: tuple[str, ...]
+    counts: NDArray[np.int64] | None = None
+    text: NDArray[np.float32] | None = None
+    parents: NDArray[np.int64] | None = None
+    images: int = 0
+    text_source: str = field(default="none")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(self.names))
+        if self.counts is None:
+            object.__setattr__(self, "counts", np.zeros(len(self.names), np.int64))
+        for what in ("counts", "text", "parents"):
+            array = getattr(self, what)
+            if array is not None and len(array) != len(self.names):
+                raise ManylabelError(f"{what} has {len(array)} rows for {len(self.names)} class names")
+
+    def __len__(self) -> int:
+        return len(self.names)

@@ -1,0 +1,1 @@
+"""Loops: they know the `Method` protocol and never a concrete method."""

@@ -1,0 +1,144 @@
+"""CPRFL: category-prompt refined feature learning (Yan, Huang et al., ACM MM 2024, arXiv 2408.08125).
+
+Label text W becomes category prompts P (the PI network); prompts and patch features F pass one transformer
+together (the VSI network); a class is scored by the dot product of its refined prompt p' and the prompt p it
+started from. P therefore learns along two paths, through VSI and directly as the classifier. The loss is ASL.
+
+    P = GELU(W W1 + b1) W2 + b2      Z = [phi(F); P]      P' = last C rows of VSI(Z)      z_i = p'_i . p_i
+
+Article and published code differ; every difference is an option below and `PRESETS` holds both forms, beside
+`small`, which is fit for frozen features on a CPU. Reduction: the mean over B * C cells, or their sum divided
+by B with `reduction="sum"` as in the article.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from manylabel.heads.vsi import VSI
+from manylabel.labels import ManylabelError, Vocabulary
+from manylabel.methods import Method, check_text
+from manylabel.objectives.asl import asl
+from manylabel.objectives.bce import bce
+from manylabel.parts.batch import Batch, Clock, Features
+
+NEEDS_TEXT = True
+
+
+@dataclass(frozen=True)
+class Config:
+    """The scaled-down form for frozen features; `PRESETS` holds the published ones."""
+
+    width: int = 256  # d
+    heads: int = 4
+    head_width: int = 64
+    hidden: int = 256  # width of VSI's feed-forward network
+    depth: int = 1  # VSI layers
+    tau: float = 0.5  # t = tau * d, hidden width of the PI network
+    linear_pi: bool = False  # PI without its hidden layer (the article's ablation)
+    dropout: float = 0.1
+    residual: bool = False  # neither article nor published code
+    norm: bool = True  # code: pre-norm; article: none
+    scale: str = "head"  # attention divided by sqrt(head width) (code: "head") or sqrt(d) (article: "model")
+    train_text: bool = False  # code: text encoder trained, here its output W; article: frozen
+    text_scale: float = 1.0  # W is unit vectors times this
+    token_path: bool = True  # gradient through VSI (the authors' no_feature_grad turns it off)
+    classifier_path: bool = True  # gradient through the dot product's p_i (their no_cls_grad turns it off)
+    objective: str = "asl"  # "asl" or "bce"
+    gamma_negative: float = 4.0  # gamma-
+    gamma_positive: float = 0.0  # gamma+
+    clip: float = 0.05  # mu
+    detach: bool = True  # focusing weight without gradient
+    reduction: str = "mean"  # over B * C (code), or "sum" over classes, mean over images (article)
+
+
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "small": {
+        "train": {"epochs": 15, "batch_size": 64, "lr": 5e-4, "ema": 0.99},
+    },
+    "paper": {
+        "method": {
+            "width": 2048, "heads": 1, "head_width": 2048, "hidden": 2048, "norm": False, "scale": "model",
+            "dropout": 0.0, "reduction": "sum",
+        },
+        "train": {
+            "epochs": 80, "batch_size": 16, "lr": 5e-5, "ema": 0.998, "ema_warmup": False, "weight_decay": 1e-4,
+            "encoder_lr": 0.1, "clip": 0.0, "patience": 0, "cutout": 0.5, "rand_augment": True, "crop": False,
+            "flip": False,
+        },
+        "encoder": {"image_size": 448},
+    },
+    "published_code": {
+        "method": {
+            "width": 2048, "heads": 8, "head_width": 512, "hidden": 2048, "train_text": True,
+        },
+        "train": {
+            "epochs": 80, "batch_size": 16, "lr": 1e-5, "ema": 0.998, "ema_warmup": False, "weight_decay": 1e-4,
+            "encoder_lr": 1.0, "clip": 0.0, "patience": 0, "cutout": 0.5, "rand_augment": True, "crop": False,
+            "flip": False,
+        },
+        "encoder": {"image_size": 448, "normalise": False},
+    },
+}  # fmt: skip
+
+
+class CPRFL(Method):
+    """The method; see the module's docstring for its equations."""
+
+    def __init__(self, config: Config, text: Tensor, width: int) -> None:
+        super().__init__()
+        self.config = config
+        self.text = nn.Parameter(text * config.text_scale, requires_grad=config.train_text)  # W (C, m)
+        self.pi = prompt_network(text.shape[1], config)
+        self.phi = nn.Linear(width, config.width)
+        self.vsi = VSI(
+            config.width, config.heads, config.head_width, config.hidden, depth=config.depth,
+            dropout=config.dropout, residual=config.residual, norm=config.norm, scale=config.scale,
+        )  # fmt: skip
+
+    def prompts(self) -> Tensor:
+        """P (C, d)."""
+        return self.pi(self.text)
+
+    def scores(self, inputs: Features) -> Tensor:
+        """(B, C) logits z_i = p'_i . p_i; a batch of one keeps its axis."""
+        assert inputs.grid is not None
+        prompts = self.prompts()
+        refined = self.vsi(self.phi(inputs.grid), prompts)  # (B, C, d)
+        if not self.config.token_path:
+            refined = refined.detach()
+        classifier = prompts if self.config.classifier_path else prompts.detach()
+        return torch.einsum("bcd,cd->bc", refined, classifier)
+
+    def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
+        """{"asl": scalar} or {"bce": scalar}, reduced as the module's docstring says."""
+        c = self.config
+        scores = self.scores(batch.inputs)  # type: ignore[arg-type]
+        if c.objective == "bce":
+            cells = bce(scores, batch.labels)
+        else:
+            cells = asl(
+                scores, batch.labels, gamma_negative=c.gamma_negative, gamma_positive=c.gamma_positive,
+                clip=c.clip, detach=c.detach,
+            )  # fmt: skip
+        return {c.objective: cells.mean() if c.reduction == "mean" else cells.sum(1).mean()}
+
+
+def prompt_network(text_width: int, config: Config) -> nn.Module:
+    """The PI network (eq. 1): Linear, GELU, Linear with hidden width t = tau * d, or one Linear."""
+    if config.linear_pi:
+        return nn.Linear(text_width, config.width)
+    hidden = int(config.tau * config.width)
+    return nn.Sequential(nn.Linear(text_width, hidden), nn.GELU(), nn.Linear(hidden, config.width))
+
+
+def build(config: Config, vocabulary: Vocabulary, width: int) -> CPRFL:
+    """CPRFL for the classes of `vocabulary`, whose `text` it needs, on features of `width`."""
+    for option, valid in (("scale", ("head", "model")), ("objective", ("asl", "bce")), ("reduction", ("mean", "sum"))):
+        if getattr(config, option) not in valid:
+            raise ManylabelError(f"method.{option} is one of {', '.join(valid)}, got {getattr(config, option)!r}")
+    return CPRFL(config, check_text(vocabulary, "cprfl"), width)

@@ -1,0 +1,67 @@
+"""Linear: one logistic regression a class on pooled features, with any objective.
+
+The baseline every paper should be compared with. Pooled features are square-rooted and z-scored with statistics
+of the training images. Reduction: the mean over B * C cells, unknown ones counting 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from manylabel import objectives
+from manylabel.labels import Vocabulary
+from manylabel.methods import Method
+from manylabel.parts.batch import Batch, Clock, Features
+from manylabel.parts.standardise import Standardise
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is minimised and how features are prepared."""
+
+    objective: str = "bce"  # any of `manylabel objectives`
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the objective, such as gamma_negative
+    root: bool = True  # signed square root of the features before the z-scores
+    dropout: float = 0.0  # of features
+
+
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "small": {"train": {"epochs": 20, "batch_size": 128, "lr": 1e-3, "weight_decay": 1e-2}},
+}
+
+
+class Linear(Method):
+    """Standardised pooled features times a (C, D) matrix plus a bias."""
+
+    needs_grid = False
+
+    def __init__(self, config: Config, vocabulary: Vocabulary, width: int) -> None:
+        super().__init__()
+        self.standardise = Standardise(width, root=config.root)
+        self.classifier = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(width, len(vocabulary)))
+        self.objective = objectives.load(
+            config.objective, counts=vocabulary.counts, images=vocabulary.images, **config.options
+        )
+
+    def before_epoch(self, clock: Clock, train: Any) -> None:
+        """Take the features' statistics, once."""
+        if clock.epoch == 0:
+            self.standardise.fit(train.pooled())
+
+    def scores(self, inputs: Features) -> Tensor:
+        """(B, C) logits."""
+        return self.classifier(self.standardise(inputs.pooled))
+
+    def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
+        """{"loss": mean over B * C}."""
+        scores = self.scores(batch.inputs)  # type: ignore[arg-type]
+        return {"loss": self.objective(scores, batch.labels).mean()}
+
+
+def build(config: Config, vocabulary: Vocabulary, width: int) -> Linear:
+    """Linear classifiers for the classes of `vocabulary` on features of `width`."""
+    return Linear(config, vocabulary, width)

@@ -1,0 +1,170 @@
+"""Ridge: least squares with a quadratic penalty, in closed form, on pooled features.
+
+One second of algebra, and hard to beat on frozen features: the yardstick of every other method here. Features
+are square-rooted and z-scored; targets are 1 and 0; an unknown cell takes no part in its class's system. Each
+class's scores are then brought to the logit scale by a monotone map fitted on validation (Platt 1999), which
+changes no ranking.
+
+    w_c = argmin  sum over known i of (y_ic - x_i . w - b)^2  +  alpha * n_c * |w|^2
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from manylabel.decisions.platt import Platt
+from manylabel.labels import ABSENT, PRESENT, UNKNOWN, Vocabulary
+from manylabel.methods import Method
+from manylabel.metrics import average_precision
+from manylabel.parts.batch import Batch, Clock, Features
+from manylabel.parts.settings import Fit, Settings
+from manylabel.parts.standardise import Standardise
+
+
+@dataclass(frozen=True)
+class Config:
+    """The penalty; all its values are tried on validation, the largest mAP wins."""
+
+    alphas: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # per training image; one value: no choice
+    default: float = 0.3  # where there is no validation image to choose on
+    root: bool = True  # signed square root of the features before the z-scores
+
+
+class Ridge(Method):
+    """Weights (C, D) and biases (C,) as buffers: nothing here is learnt by gradient."""
+
+    needs_grid = False
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, config: Config, classes: int, width: int) -> None:
+        super().__init__()
+        self.config = config
+        self.standardise = Standardise(width, root=config.root)
+        self.register_buffer("weight", torch.zeros(classes, width))
+        self.register_buffer("bias", torch.zeros(classes))
+
+    def scores(self, inputs: Features) -> Tensor:
+        """(B, C) logits."""
+        return self.standardise(inputs.pooled) @ self.weight.T + self.bias
+
+    def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
+        """{"squares": mean over B * C of (score - label)^2 in units of -1 and +1}; for information only."""
+        error = self.scores(batch.inputs) - batch.labels  # type: ignore[arg-type]
+        return {"squares": torch.where(batch.labels == UNKNOWN, 0.0, error.square()).mean()}
+
+
+def build(config: Config, vocabulary: Vocabulary, width: int) -> Ridge:
+    """Ridge for the classes of `vocabulary` on features of `width`."""
+    return Ridge(config, len(vocabulary), width)
+
+
+def solve_known(x: Tensor, y: Tensor, penalties: list[float]) -> list[tuple[Tensor, Tensor]]:
+    """Weights (C, D) and biases (C,) for each penalty, from x (N, D) and targets y (N, C), all cells known.
+
+    One eigendecomposition serves all penalties; it is of the smaller of x'x and xx'.
+    """
+    mean_x, mean_y = x.mean(0), y.mean(0)
+    x, y = x - mean_x, y - mean_y
+    dual = len(x) < x.shape[1]
+    values, vectors = torch.linalg.eigh(x @ x.T if dual else x.T @ x)
+    right = vectors.T @ (y if dual else x.T @ y)
+    solutions = []
+    for penalty in penalties:
+        inner = vectors @ (right / (values + penalty)[:, None])
+        weight = ((x.T @ inner) if dual else inner).T
+        solutions.append((weight, mean_y - weight @ mean_x))
+    return solutions
+
+
+def solve(x: Tensor, labels: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+    """Weights (C, D) and biases (C,): classes with the same known rows share one system.
+
+    Arguments:
+        x: (N, D) standardised features, float64.
+        labels: (N, C) int8; a class without a known cell gets weight 0 and bias 0.
+        alpha: penalty per known row.
+    """
+    weight = torch.zeros(labels.shape[1], x.shape[1], dtype=x.dtype)
+    bias = torch.zeros(labels.shape[1], dtype=x.dtype)
+    known = labels != UNKNOWN
+    gram = x.T @ x
+    masks, group = torch.unique(known.T, dim=0, return_inverse=True)
+    for number, mask in enumerate(masks):
+        classes = torch.nonzero(group == number).flatten()
+        if not mask.any():
+            continue
+        y = (labels[mask][:, classes] == PRESENT).to(x.dtype)
+        weight[classes], bias[classes] = _solve_rows(x, gram, mask, y, alpha)
+    return weight, bias
+
+
+def _solve_rows(x: Tensor, gram: Tensor, mask: Tensor, y: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+    """One system on the rows of `mask`; x'x of those rows by taking the fewer rows from or into account."""
+    rows, count = x[mask], int(mask.sum())
+    if count < x.shape[1]:
+        return solve_known(rows, y, [alpha * count])[0]
+    left_out = x[~mask]
+    product = gram - left_out.T @ left_out if len(left_out) < count else rows.T @ rows
+    mean_x, mean_y = rows.mean(0), y.mean(0)
+    system = product - count * torch.outer(mean_x, mean_x)
+    system.diagonal().add_(alpha * count)
+    weight = torch.cholesky_solve(rows.T @ y - count * torch.outer(mean_x, mean_y), torch.linalg.cholesky(system)).T
+    return weight, mean_y - weight @ mean_x
+
+
+def choose_alpha(x: Tensor, train: Tensor, x_val: Tensor, val: Tensor, config: Config) -> tuple[float, float]:
+    """The alpha of the largest validation mAP, and that mAP; for this choice alone unknown cells stand at their
+    class's mean, which lets one decomposition serve all alphas."""
+    present, known = train == PRESENT, train != UNKNOWN
+    prior = present.sum(0) / known.sum(0).clamp(min=1)
+    y = torch.where(known, present.to(x.dtype), prior.to(x.dtype))
+    best = (config.default, math.nan)
+    for alpha, (weight, bias) in zip(config.alphas, solve_known(x, y, [a * len(x) for a in config.alphas])):
+        ap = average_precision((x_val @ weight.T + bias).numpy(), val.numpy())
+        value = float(np.mean(ap[~np.isnan(ap)])) if (~np.isnan(ap)).any() else math.nan
+        if (math.isnan(best[1]) and not math.isnan(value)) or value > best[1]:
+            best = (alpha, value)
+    return best
+
+
+def logit_scale(predictions: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Slopes above 0 and shifts (C,) that turn predictions into logits; 1 and 0 where labels are of one kind only."""
+    ones = torch.ones(labels.shape[1], dtype=predictions.dtype)
+    if not ((labels == PRESENT).any() and (labels == ABSENT).any()):
+        return ones, torch.zeros_like(ones)
+    platt = Platt().fit(predictions.numpy(), labels.numpy())
+    return 1 / torch.from_numpy(platt.temperatures), torch.from_numpy(platt.biases)
+
+
+def train(
+    method: Ridge, train: Any, val: Any, settings: Settings, *,
+    fabric: Any = None, folder: Any = None, resume: bool = False, progress: Any = None,
+) -> Fit:  # fmt: skip
+    """Solve; needs no loop, so nothing is checkpointed. Arguments as for the common loop."""
+    started = time.monotonic()
+    method.standardise.fit(train.pooled())
+    x = method.standardise(train.pooled()).double()
+    has_val = val is not None and len(val) > 0
+    held = val if has_val else train
+    x_held = method.standardise(held.pooled()).double()
+    alpha, value = method.config.alphas[0] if len(method.config.alphas) == 1 else method.config.default, math.nan
+    if has_val and len(method.config.alphas) > 1:
+        alpha, value = choose_alpha(x, train.labels, x_held, held.labels, method.config)
+    weight, bias = solve(x, train.labels, alpha)
+    slope, shift = logit_scale((x_held @ weight.T + bias), held.labels)
+    method.weight.copy_(weight * slope[:, None])
+    method.bias.copy_(bias * slope + shift)
+    loss = (x @ weight.T + bias - (train.labels == PRESENT).double())[train.labels != UNKNOWN].square().mean()
+    row = {
+        "epoch": 0, "loss": float(loss), "alpha": alpha, "val_map": value,
+        "seconds": round(time.monotonic() - started, 3),
+    }  # fmt: skip
+    return Fit([row], 0, value, "complete")

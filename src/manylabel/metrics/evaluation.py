@@ -1,0 +1,191 @@
+"""All numbers of one score file, as `metrics.json` holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from manylabel.labels import PRESENT, UNKNOWN, ManylabelError
+from manylabel.metrics.bootstrap import basic_interval, resamples, weighted_average_precision, weighted_counts
+from manylabel.metrics.checks import check
+from manylabel.metrics.counting import count, precision_recall_f1
+from manylabel.metrics.groups import GROUPS, frequency_groups
+from manylabel.metrics.ranking import average_precision
+
+METHOD = (
+    "basic (reversed percentile) bootstrap over images, classes and thresholds fixed; a class is left out of the"
+    " resamples that hold none of its positives"
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How `evaluate` groups classes and resamples images.
+
+    Arguments:
+        head, tail: bounds of `frequency_groups`.
+        resamples: bootstrap resamples; 0 gives no intervals.
+        level: coverage aimed at, in (0, 1).
+        seed: of the resampling.
+    """
+
+    head: int = 100
+    tail: int = 20
+    resamples: int = 1000
+    level: float = 0.95
+    seed: int = 0
+
+
+def evaluate(
+    scores: NDArray[np.floating],
+    labels: NDArray[np.int8],
+    *,
+    names: Sequence[str],
+    train_counts: ArrayLike | None = None,
+    decisions: NDArray[np.bool_] | None = None,
+    thresholds: ArrayLike | None = None,
+    settings: Settings = Settings(),
+) -> dict[str, Any]:
+    """Every headline number, its interval and the table per class, ready for JSON.
+
+    Arguments:
+        scores: (N, C) finite, any scale.
+        labels: (N, C) int8 of ABSENT, UNKNOWN, PRESENT.
+        names: C class names.
+        train_counts: (C,) training positives, for head, medium and tail; None leaves those null.
+        decisions: (N, C) bool, for F1, precision and recall.
+        thresholds: (C,) or one number: listed per class and, where `decisions` is None, applied as
+            score >= threshold. With neither, everything that needs decisions is null: no threshold is guessed.
+
+    Returns:
+        Fractions in [0, 1], None where undefined: images, classes, classes_without_positives (their number),
+        classes_map_averaged, unknown_share, map, map_head, map_medium, map_tail, cf1, of1, cp, cr, op, or,
+        intervals (name -> [low, high] or None), bootstrap (how they were made), groups (bounds and sizes) and
+        per_class (name, train_positives, test_positives, ap, threshold, f1, group).
+
+    >>> labels = np.array([[1, -1], [-1, 0], [1, -1]], np.int8)
+    >>> scores = np.array([[0.9, 0.1], [0.5, 0.2], [0.4, 0.3]])
+    >>> result = evaluate(scores, labels, names=["cat", "dog"], thresholds=0.45)
+    >>> round(result["map"], 3), result["classes_without_positives"], result["of1"]
+    (0.833, 1, 0.5)
+    """
+    scores = check(scores, labels)
+    _check_names(names, scores.shape[1])
+    limits = None if thresholds is None else np.broadcast_to(np.asarray(thresholds, np.float64), (len(names),))
+    if decisions is None and limits is not None:
+        decisions = scores >= limits
+    counts = None if train_counts is None else np.asarray(train_counts)
+    group = None if counts is None else frequency_groups(counts, head=settings.head, tail=settings.tail)
+    ap = average_precision(scores, labels)
+    positives = (labels == PRESENT).sum(axis=0)
+    f1 = np.full(len(names), np.nan) if decisions is None else count(decisions, labels).f1
+    return {
+        "images": len(scores),
+        "classes": len(names),
+        "classes_without_positives": int((positives == 0).sum()),
+        "classes_map_averaged": int((positives > 0).sum()),
+        "unknown_share": float((labels == UNKNOWN).mean()) if labels.size else 0.0,
+        **_headline(ap, group, decisions, labels),
+        "intervals": _intervals(scores, labels, group, decisions, settings),
+        "bootstrap": {
+            "method": METHOD,
+            "resamples": settings.resamples,
+            "level": settings.level,
+            "seed": settings.seed,
+        },
+        "groups": _group_sizes(group, positives > 0, settings),
+        "per_class": [
+            {
+                "name": str(name),
+                "train_positives": None if counts is None else int(counts[c]),
+                "test_positives": int(positives[c]),
+                "test_known": int((labels[:, c] != UNKNOWN).sum()),
+                "ap": _plain(ap[c]),
+                "threshold": None if limits is None else float(limits[c]),
+                "f1": _plain(f1[c]),
+                "group": None if group is None else str(group[c]),
+            }
+            for c, name in enumerate(names)
+        ],
+    }
+
+
+def _headline(
+    ap: NDArray[np.float64],
+    group: NDArray[np.str_] | None,
+    decisions: NDArray[np.bool_] | None,
+    labels: NDArray[np.int8],
+) -> dict[str, float | None]:
+    numbers = _mean_ap(ap, group)
+    if decisions is not None:
+        numbers |= precision_recall_f1(count(decisions, labels))
+    keys = ("map", "map_head", "map_medium", "map_tail", "cf1", "of1", "cp", "cr", "op", "or")
+    return {key: _plain(numbers[key]) if key in numbers else None for key in keys}
+
+
+def _intervals(
+    scores: NDArray[np.floating],
+    labels: NDArray[np.int8],
+    group: NDArray[np.str_] | None,
+    decisions: NDArray[np.bool_] | None,
+    settings: Settings,
+) -> dict[str, list[float] | None]:
+    """[low, high] of each mean AP and, where there are decisions, of CF1 and OF1."""
+    resampled: dict[str, list[NDArray[np.float64]]] = {}
+    estimates = _mean_ap(average_precision(scores, labels), group)
+    if decisions is not None:
+        estimates |= precision_recall_f1(count(decisions, labels))
+    for weights in resamples(len(scores), settings.resamples, settings.seed) if len(scores) else ():
+        numbers = _mean_ap(weighted_average_precision(scores, labels, weights), group)
+        if decisions is not None:
+            numbers |= precision_recall_f1(weighted_counts(decisions, labels, weights))
+        for key, values in numbers.items():
+            resampled.setdefault(key, []).append(values)
+    keys = ("map", "map_head", "map_medium", "map_tail", "cf1", "of1")
+    return {
+        key: basic_interval(float(estimates[key]), np.concatenate(resampled[key]), settings.level)
+        if key in resampled
+        else None
+        for key in keys
+    }
+
+
+def _mean_ap(ap: NDArray[np.float64], group: NDArray[np.str_] | None) -> dict[str, NDArray[np.float64]]:
+    """Means over the last axis of AP (..., C): all classes, then each group; classes without AP are left out."""
+    numbers = {"map": _mean_known(ap)}
+    if group is not None:
+        numbers |= {f"map_{name}": _mean_known(ap[..., group == name]) for name in GROUPS}
+    return numbers
+
+
+def _mean_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over the last axis of what is not NaN; NaN where nothing is."""
+    known = (~np.isnan(values)).sum(axis=-1)
+    return np.nansum(values, axis=-1) / np.where(known > 0, known, np.nan)
+
+
+def _group_sizes(
+    group: NDArray[np.str_] | None, judged: NDArray[np.bool_], settings: Settings
+) -> dict[str, Any] | None:
+    """The bounds, and of each group how many classes it has and how many of them its mean AP averages."""
+    if group is None:
+        return None
+    sizes = {
+        name: {"classes": int((group == name).sum()), "averaged": int(((group == name) & judged).sum())}
+        for name in GROUPS
+    }
+    return {"head_from": settings.head, "tail_below": settings.tail, **sizes}
+
+
+def _plain(value: Any) -> float | None:
+    """A Python float, None for NaN: JSON has no NaN."""
+    return None if np.isnan(value) else float(value)
+
+
+def _check_names(names: Sequence[str], classes: int) -> None:
+    if len(names) != classes:
+        raise ManylabelError(f"{len(names)} class names for scores of {classes} classes")

@@ -1,0 +1,77 @@
+"""Progress bars with rate and time left, on standard error; silent where nobody watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from manylabel.labels import ManylabelError
+
+console = Console(stderr=True)
+
+
+class RateColumn(ProgressColumn):
+    """Steps per second over the last moments."""
+
+    def render(self, task: Any) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.1f}/s" if speed else "", style="cyan")
+
+
+@contextmanager
+def bar(what: str, total: int, done: int = 0, *, shown: bool = True) -> Iterator[Callable[[int, str], None]]:
+    """A bar over `total` things of which `done` are done; gives `advance(count, note)`."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", style="dim"),
+    )  # fmt: skip
+    with Progress(*columns, console=console, disable=not shown, transient=False) as progress:
+        task = progress.add_task(what, total=total, completed=done, note="")
+
+        def advance(count: int = 1, note: str = "") -> None:
+            progress.advance(task, count)
+            if note:
+                progress.update(task, note=note)
+
+        yield advance
+
+
+@contextmanager
+def training(steps: int, done: int, *, events: Path | None = None) -> Iterator[Callable[..., None]]:
+    """What `loops.train.fit` calls `progress`: one bar, with the last epoch's loss and validation mAP beside it.
+
+    Arguments:
+        steps, done: optimiser steps in all, and before this start.
+        events: folder for TensorBoard's event files, or None.
+    """
+    writer = event_writer(events) if events is not None else None
+    with bar("train", steps, done) as advance:
+
+        def tick(row: dict[str, Any] | None = None) -> None:
+            if row is None:
+                advance(1, "")
+                return
+            advance(0, f"epoch {row['epoch'] + 1}  loss {row['loss']:.4f}  val mAP {100 * row['val_map']:.1f}")
+            if writer is not None:
+                for name, value in row.items():
+                    writer.add_scalar(name, value, row["epoch"])
+                writer.flush()
+
+        yield tick
+    if writer is not None:
+        writer.close()
+
+
+def event_writer(folder: Path) -> Any:
+    """TensorBoard's writer, or an error that says how to get it."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise ManylabelError("--tensorboard needs TensorBoard: pip install 'manylabel[tensorboard]'") from None
+    return SummaryWriter(str(folder))

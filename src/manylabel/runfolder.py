@@ -1,0 +1,197 @@
+"""The run folder: what is written when a run begins and when it ends (DESIGN section 5)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+from numpy.typing import NDArray
+
+from manylabel import config as configuration
+from manylabel import report
+from manylabel.data import Dataset
+from manylabel.data.images import thumbnail_jpeg
+from manylabel.decisions.f1 import F1
+from manylabel.decisions.fixed import Fixed
+from manylabel.decisions.platt import Platt
+from manylabel.encoders import Encoder
+from manylabel.labels import ABSENT, PRESENT, ManylabelError, Vocabulary
+from manylabel.methods import Method
+from manylabel.metrics import evaluate
+from manylabel.parts import checkpoint
+from manylabel.parts.settings import Fit
+from manylabel.plan import Plan, data_name
+from manylabel.scores import ScoreFile
+
+PARTS = ("train", "val", "test")
+
+
+def claim(plan: Plan, *, resume: bool) -> None:
+    """Make the run folder ours: new and empty, or, with `resume`, one that holds this very run unfinished."""
+    written = plan.out / "config.toml"
+    if (plan.out / "metrics.json").exists():
+        raise ManylabelError(f"{plan.out} holds a finished run; choose another --out, or delete the folder")
+    if written.exists() and not resume:
+        raise ManylabelError(f"{plan.out} holds an unfinished run: go on with --resume, or choose another --out")
+    if written.exists():
+        before = configuration.read_toml(written)
+        for name, section in plan.sections().items():
+            for key in sorted(set(section) | set(before.get(name, {}))):
+                was, now = before.get(name, {}).get(key), section.get(key)
+                if was != now:
+                    raise ManylabelError(f"cannot resume {plan.out}: {name}.{key} was {was!r} and is {now!r} now")
+    else:
+        try:
+            checkpoint.write_text(
+                written, tomli_w.dumps({**plan.sections(), "run": _made(plan), "versions": versions()})
+            )
+        except OSError as error:
+            raise ManylabelError(f"cannot write to {plan.out}: {error.strerror}") from None
+
+
+def _made(plan: Plan) -> dict[str, str]:
+    return {"command": plan.command, "started": datetime.now(UTC).isoformat(timespec="seconds")}
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on."""
+    found = {name: metadata.version(name) for name in ("manylabel", "torch", "numpy", "pillow", "lightning-fabric")}
+    return {**found, "python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
+
+
+def finish(
+    plan: Plan, dataset: Dataset, method: Method, vocabulary: Vocabulary, outcome: Fit,
+    scored: dict[str, ScoreFile], encoder: Encoder,
+) -> None:  # fmt: skip
+    """Decide, measure, report and write everything the run folder holds; metrics.json last: it marks the end."""
+    decisions = fit_decisions(plan, scored.get("val"), len(vocabulary))
+    for part, file in scored.items():
+        file.save(plan.out / f"scores-{part}.npz")
+    checkpoint.write_tensors(plan.out / "model.safetensors", dict(method.state_dict()))
+    write_json(plan.out / "config.json", model_config(plan, vocabulary, encoder))
+    write_json(plan.out / "labels.json", labels_file(vocabulary, decisions))
+    write_log(plan.out / "log.csv", outcome.log)
+    numbers = measure(plan, vocabulary, outcome, decisions, scored)
+    if numbers["part"] is not None:
+        report.write(plan.out / "report.html", report_data(plan, dataset, outcome, decisions, scored, numbers))
+    write_json(plan.out / "metrics.json", numbers)
+
+
+def measure(
+    plan: Plan, vocabulary: Vocabulary, outcome: Fit, decisions: Decisions, scored: dict[str, ScoreFile]
+) -> dict[str, Any]:
+    """The content of metrics.json: of the test part, or of validation where there is no test image."""
+    part = next((p for p in ("test", "val") if p in scored), None)
+    numbers: dict[str, Any] = {"images": 0, "classes": len(vocabulary)}
+    if part is None:
+        plan.notes.append("there is no validation and no test image: nothing was measured")
+    else:
+        file = scored[part]
+        assert file.labels is not None
+        numbers = evaluate(
+            file.scores, file.labels, names=vocabulary.names, train_counts=vocabulary.counts,
+            decisions=file.scores >= decisions.thresholds, thresholds=decisions.thresholds,
+        )  # fmt: skip
+    if part == "val":
+        plan.notes.append("there is no test image: all numbers are of validation, on which choices were made")
+    return numbers | {
+        "part": part, "validation_map": None if np.isnan(outcome.best_map) else outcome.best_map,
+        "best_epoch": outcome.best_epoch, "ended": outcome.ended, "text_source": vocabulary.text_source,
+        "notes": plan.notes,
+    }  # fmt: skip
+
+
+def report_data(
+    plan: Plan, dataset: Dataset, outcome: Fit, decisions: Decisions, scored: dict[str, ScoreFile],
+    numbers: dict[str, Any],
+) -> report.ReportData:  # fmt: skip
+    """What the page shows."""
+    paths = dict(zip(dataset.labels.ids, dataset.paths))
+    states = {part: dataset.labels.state[dataset.split == part] for part in PARTS}
+    return report.ReportData(
+        title=f"{plan.method} on {data_name(Path(plan.data.path))}", scores=scored[numbers["part"]], metrics=numbers,
+        thresholds=decisions.thresholds, temperatures=decisions.temperatures, biases=decisions.biases,
+        parts={part: state for part, state in states.items() if len(state)},
+        log=outcome.log, pictures=lambda image: thumbnail_jpeg(paths[image], 160),
+        config=configuration.read_toml(plan.out / "config.toml"), command=plan.command, notes=plan.notes,
+    )  # fmt: skip
+
+
+def labels_file(vocabulary: Vocabulary, decisions: Decisions) -> dict[str, Any]:
+    """The content of labels.json: what the model knows of its classes; thresholds are on the logit scale."""
+    return {
+        "names": list(vocabulary.names), "counts": np.asarray(vocabulary.counts).tolist(), "images": vocabulary.images,
+        "thresholds": decisions.thresholds.tolist(), "temperatures": decisions.temperatures.tolist(),
+        "biases": decisions.biases.tolist(), "hierarchy": None, "text_source": vocabulary.text_source,
+        "decision": decisions.rule,
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Per-class thresholds on the logit scale and the calibration p = sigmoid(score / temperature + bias)."""
+
+    rule: dict[str, Any]
+    thresholds: NDArray[np.float64]
+    temperatures: NDArray[np.float64]
+    biases: NDArray[np.float64]
+
+
+def fit_decisions(plan: Plan, val: ScoreFile | None, classes: int) -> Decisions:
+    """F1 thresholds and Platt calibration on validation; where it cannot tell, logit 0 and the plain sigmoid."""
+    thresholds, rule = np.zeros(classes), Fixed(0.0).to_dict()
+    temperatures, biases = np.ones(classes), np.zeros(classes)
+    labels = val.labels if val is not None and val.labels is not None else np.zeros((0, classes), np.int8)
+    if val is not None and (labels == PRESENT).any():
+        decide = F1().fit(val.scores, labels)
+        thresholds, rule = decide.thresholds, decide.to_dict()
+    else:
+        plan.notes.append("validation holds no positive label: the threshold of every class is probability 0.5")
+    if val is not None and (labels == PRESENT).any() and (labels == ABSENT).any():
+        calibrate = Platt().fit(val.scores, labels)
+        temperatures, biases = calibrate.temperatures, calibrate.biases
+    else:
+        plan.notes.append("validation holds not both positive and negative labels: probabilities are not calibrated")
+    return Decisions(rule, thresholds, temperatures, biases)
+
+
+def model_config(plan: Plan, vocabulary: Vocabulary, encoder: Encoder) -> dict[str, Any]:
+    """What `manylabel.load` needs to build the model again."""
+    sections = plan.sections()
+    return {
+        "format": 1,
+        "manylabel": metadata.version("manylabel"),
+        "problem_type": "multi_label_classification",
+        "id2label": {str(i): name for i, name in enumerate(vocabulary.names)},
+        "label2id": {name: i for i, name in enumerate(vocabulary.names)},
+        "encoder": {
+            **sections["encoder"],
+            "key": encoder.key,
+            "width": encoder.width,
+            "image_size": encoder.image_size,
+        },
+        "method": sections["method"],
+        "text_width": 0 if vocabulary.text is None else int(vocabulary.text.shape[1]),
+    }
+
+
+def write_json(path: Path, content: Any) -> None:
+    checkpoint.write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_log(path: Path, rows: list[dict[str, Any]]) -> None:
+    """log.csv: one row an epoch."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, fieldnames=list(dict.fromkeys(key for row in rows for key in row)))
+    writer.writeheader()
+    writer.writerows(rows)
+    checkpoint.write_text(path, buffer.getvalue())

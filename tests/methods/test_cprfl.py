@@ -1,0 +1,177 @@
+"""CPRFL against its published forward pass and gradients, and the exact properties of its equations."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from manylabel.labels import ManylabelError, Vocabulary
+from manylabel.methods.cprfl import CPRFL, Config, build
+from manylabel.parts.batch import Batch, Clock, Features
+
+SMALL = Config(width=32, heads=4, head_width=16, hidden=48, tau=0.5, dropout=0.1, train_text=True)
+NAMES = {
+    "pi.0.weight": "label_emb.0.weight", "pi.0.bias": "label_emb.0.bias",
+    "pi.2.weight": "label_emb.3.weight", "pi.2.bias": "label_emb.3.bias",
+    "phi.weight": "fc.0.weight", "phi.bias": "fc.0.bias", "text": "text_encoder.W",
+    "vsi.layers.0.norm1.weight": "attention.layers.0.0.norm.weight",
+    "vsi.layers.0.norm1.bias": "attention.layers.0.0.norm.bias",
+    "vsi.layers.0.qkv.weight": "attention.layers.0.0.fn.to_qkv.weight",
+    "vsi.layers.0.out.0.weight": "attention.layers.0.0.fn.to_out.0.weight",
+    "vsi.layers.0.out.0.bias": "attention.layers.0.0.fn.to_out.0.bias",
+    "vsi.layers.0.norm2.weight": "attention.layers.0.1.norm.weight",
+    "vsi.layers.0.norm2.bias": "attention.layers.0.1.norm.bias",
+    "vsi.layers.0.ffn.0.weight": "attention.layers.0.1.fn.net.0.weight",
+    "vsi.layers.0.ffn.0.bias": "attention.layers.0.1.fn.net.0.bias",
+    "vsi.layers.0.ffn.3.weight": "attention.layers.0.1.fn.net.3.weight",
+    "vsi.layers.0.ffn.3.bias": "attention.layers.0.1.fn.net.3.bias",
+}  # fmt: skip
+
+
+def recorded(golden, dtype=torch.float64, **options):
+    """The published head with its recorded weights, in eval mode, its inputs and its labels."""
+    data = golden(f"cprfl_head_small_depth1_f{64 if dtype == torch.float64 else 32}")
+    method = CPRFL(dataclasses.replace(SMALL, **options), torch.zeros(7, 24), 40).to(dtype).eval()
+    method.load_state_dict({ours: torch.from_numpy(data[f"w:{theirs}"]) for ours, theirs in NAMES.items()})
+    grid = torch.from_numpy(data["feature_map"]).flatten(2).transpose(1, 2).clone().requires_grad_()
+    labels = torch.from_numpy(data["targets"] * 2 - 1).to(torch.int8)
+    return data, method, Features(grid, grid.mean(1), (3, 4)), labels
+
+
+def random_method(classes=5, **options):
+    torch.manual_seed(0)
+    config = Config(width=16, heads=2, head_width=8, hidden=16, **options)
+    text = torch.randn(classes, 6)
+    return CPRFL(config, text, 10).double().eval(), Features(torch.randn(3, 9, 10).double(), torch.zeros(3, 10), (3, 3))
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 1e-5)])
+def test_equals_the_published_forward_pass_and_gradients(golden, dtype, tolerance):
+    data, method, features, labels = recorded(golden, dtype)
+    scores = method.scores(features)
+    np.testing.assert_allclose(scores.detach(), data["scores"], rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(method.prompts().detach(), data["prompts"], rtol=tolerance, atol=tolerance)
+    losses = method(Batch(features, labels, torch.arange(3)), Clock())
+    np.testing.assert_allclose(losses["asl"].item(), data["asl_mean_loss"], rtol=tolerance)
+    losses["asl"].backward()
+    for ours, theirs in NAMES.items():
+        gradient = method.get_parameter(ours).grad
+        np.testing.assert_allclose(gradient, data[f"g:{theirs}"], rtol=tolerance, atol=tolerance, err_msg=ours)
+    grid = features.grid.grad.transpose(1, 2).unflatten(2, (3, 4))
+    np.testing.assert_allclose(grid, data["g:feature_map"], rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("option", "key"), [("classifier_path", "no_cls_grad"), ("token_path", "no_feature_grad")])
+def test_each_gradient_path_alone_equals_the_published_switch(golden, option, key):
+    data, method, features, labels = recorded(golden, **{option: False})
+    method(Batch(features, labels, torch.arange(3)), Clock())["asl"].backward()
+    np.testing.assert_allclose(method.text.grad, data[f"{key}:g:text"], atol=1e-9)
+    np.testing.assert_allclose(method.pi[2].weight.grad, data[f"{key}:g:PI.W2"], atol=1e-9)
+    grid = torch.zeros_like(features.grid) if features.grid.grad is None else features.grid.grad
+    np.testing.assert_allclose(grid.transpose(1, 2).unflatten(2, (3, 4)), data[f"{key}:g:feature_map"], atol=1e-9)
+    if option == "token_path":
+        assert method.phi.weight.grad is None
+        assert all(p.grad is None for p in method.vsi.parameters())
+
+
+def test_both_paths_are_the_sum_of_each(golden):
+    gradients = []
+    for options in ({}, {"classifier_path": False}, {"token_path": False}):
+        _, method, features, labels = recorded(golden, **options)
+        method(Batch(features, labels, torch.arange(3)), Clock())["asl"].backward()
+        gradients.append(method.pi[0].weight.grad)
+    assert gradients[2].abs().max() > 1e-6
+    torch.testing.assert_close(gradients[0], gradients[1] + gradients[2], rtol=1e-9, atol=1e-12)
+
+
+def test_a_batch_of_one_keeps_its_axis(golden):
+    data, method, features, _ = recorded(golden)
+    one = Features(features.grid[:1], features.pooled[:1], (3, 4))
+    assert method.scores(one).shape == (1, 7)
+    np.testing.assert_allclose(method.scores(one)[0].detach(), data["scores_batch1"], atol=1e-9)
+
+
+def plain_attention_scores(method, features):
+    """The equations written out with every token a query: the form whose savings must change no digit."""
+    prompts = method.pi(method.text)
+    tokens = torch.cat([method.phi(features.grid), prompts.expand(len(features.grid), -1, -1)], dim=1)
+    for layer in method.vsi.layers:
+        q, k, v = layer.qkv(layer.norm1(tokens)).unflatten(-1, (3, layer.heads, -1)).permute(2, 0, 3, 1, 4)
+        weights = (q @ k.transpose(-1, -2) * layer.scale).softmax(-1)
+        attended = layer.out((weights @ v).transpose(1, 2).flatten(2))
+        attended = attended + tokens if layer.residual else attended
+        fed = layer.ffn(layer.norm2(attended))
+        tokens = fed + attended if layer.residual else fed
+    return (tokens[:, -len(prompts) :] * prompts).sum(-1)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"depth": 3}, {"depth": 2, "residual": True}, {"norm": False, "scale": "model"}]
+)
+def test_the_cheap_form_equals_full_attention(options):
+    method, features = random_method(**options)
+    torch.testing.assert_close(
+        method.scores(features), plain_attention_scores(method, features), rtol=1e-10, atol=1e-12
+    )
+
+
+def test_permuting_patches_changes_nothing_and_permuting_classes_permutes_scores():
+    method, features = random_method()
+    scores = method.scores(features)
+    shuffled = Features(features.grid[:, torch.randperm(9)], features.pooled, features.size)
+    torch.testing.assert_close(method.scores(shuffled), scores, rtol=1e-10, atol=1e-12)
+    order = torch.tensor([3, 1, 4, 0, 2])
+    method.text.data = method.text.data[order]
+    torch.testing.assert_close(method.scores(features), scores[:, order], rtol=1e-10, atol=1e-12)
+
+
+def test_without_values_every_image_gets_the_same_scores():
+    method, features = random_method()
+    inner = method.vsi.layers[0].qkv.out_features // 3
+    method.vsi.layers[0].qkv.weight.data[2 * inner :] = 0
+    scores = method.scores(features)
+    torch.testing.assert_close(scores, scores[:1].expand_as(scores))
+
+
+def test_equal_texts_get_equal_scores_and_another_class_shifts_the_rest():
+    method, features = random_method()
+    method.text.data[1] = method.text.data[0]
+    scores = method.scores(features)
+    torch.testing.assert_close(scores[:, 0], scores[:, 1])
+    method.text.data[4] += 1.0  # tokens interact: the head is not class-separable
+    assert (method.scores(features)[:, 0] - scores[:, 0]).abs().max() > 1e-6
+
+
+def test_image_text_and_nonlinearity_all_matter():
+    method, features = random_method()
+    scores = method.scores(features)
+    other = Features(features.grid.flip(0), features.pooled, features.size)
+    assert not torch.allclose(method.scores(other), scores)
+    assert isinstance(random_method(linear_pi=True)[0].pi, torch.nn.Linear)
+    assert method.pi[0].out_features == 8  # tau * d
+
+
+def test_reduction_sum_is_the_article_s():
+    method, features = random_method()
+    labels = torch.ones(3, 5, dtype=torch.int8)
+    mean = method(Batch(features, labels, torch.arange(3)), Clock())["asl"]
+    method.config = dataclasses.replace(method.config, reduction="sum")
+    total = method(Batch(features, labels, torch.arange(3)), Clock())["asl"]
+    torch.testing.assert_close(total, mean * 5)
+
+
+def test_attention_weights_sum_to_one():
+    method, features = random_method()
+    weights = method.vsi.layers[0].attention(method.phi(features.grid), method.prompts())
+    assert weights.shape == (3, 2, 5, 14)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(3, 2, 5).double())
+
+
+def test_errors_say_what_to_do():
+    vocabulary = Vocabulary(("cat", "dog"))
+    with pytest.raises(ManylabelError, match="give --text"):
+        build(Config(), vocabulary, 4)
+    text = np.eye(2, 3, dtype=np.float32)
+    with pytest.raises(ManylabelError, match=r"method\.scale is one of head, model, got 'haed'"):
+        build(Config(scale="haed"), dataclasses.replace(vocabulary, text=text), 4)
