@@ -7,6 +7,8 @@ knows and a value of the wrong type are errors that name the nearest valid key.
 from __future__ import annotations
 
 import dataclasses
+import shlex
+import sys
 import tomllib
 import types
 import typing
@@ -105,6 +107,11 @@ def _checked(value: Any, hint: Any, where: str) -> Any:
     if isinstance(hint, type) and isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
         return value
     raise ManylabelError(f"{where} is of type {getattr(hint, '__name__', hint)}, got {value!r}")
+
+
+def command_line() -> str:
+    """The command that is running, as a shell would take it again."""
+    return shlex.join(["manylabel", *sys.argv[1:]])
 
 
 def as_plain(config: Any) -> dict[str, Any]:

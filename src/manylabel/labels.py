@@ -65,7 +65,8 @@ class LabelTable:
             raise ManylabelError(
                 f"state must be (images, classes) = ({len(self.ids)}, {len(self.names)}), got shape {state.shape}"
             )
-        if state.size and not np.isin(state, (ABSENT, UNKNOWN, PRESENT)).all():
+        small = state.size == 0 or (state.min() >= ABSENT and state.max() <= PRESENT)
+        if not small or not (np.issubdtype(state.dtype, np.integer) or (state == np.rint(state)).all()):
             bad = np.setdiff1d(state, (ABSENT, UNKNOWN, PRESENT))
             raise ManylabelError(
                 f"state holds -1 (absent), 0 (unknown) and 1 (present), got also {bad[:5].tolist()};"

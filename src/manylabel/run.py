@@ -154,7 +154,7 @@ def drop_damaged(plan: Plan, dataset: Dataset, errors: Mapping[int, str]) -> tup
     kept = np.array([row for row in range(len(dataset.paths)) if row not in errors], dtype=np.int64)
     if not errors:
         return dataset, kept
-    told = [f"{dataset.source}, line {dataset.lines[row]}: {reason}" for row, reason in sorted(errors.items())]
+    told = [f"{dataset.place(row)}: {reason}" for row, reason in sorted(errors.items())]
     if not plan.data.skip_damaged:
         more = f"\n  and {len(told) - 20} more" if len(told) > 20 else ""
         raise ManylabelError(

@@ -70,7 +70,7 @@ class ScoreFile:
         if not good.all():
             row, column = np.argwhere(~good)[0]
             raise ManylabelError(
-                f"row {row + 1} ({self.ids[row]}), column {self.names[column]!r}: expected {wanted},"
+                f"row {row + 1} ({self.ids[row]}), column {str(self.names[column])!r}: expected {wanted},"
                 f" got {self.scores[row, column]}; {np.count_nonzero(~good)} such cells in all"
             )
 

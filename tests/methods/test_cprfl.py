@@ -111,9 +111,21 @@ def plain_attention_scores(method, features):
 )
 def test_the_cheap_form_equals_full_attention(options):
     method, features = random_method(**options)
-    torch.testing.assert_close(
-        method.scores(features), plain_attention_scores(method, features), rtol=1e-10, atol=1e-12
-    )
+    plain = plain_attention_scores(method, features)
+    torch.testing.assert_close(method.scores(features), plain, rtol=1e-10, atol=1e-12)
+    refined = method.vsi(method.phi(features.grid), method.prompts())  # P' itself, which single paths read
+    torch.testing.assert_close((refined * method.prompts()).sum(-1), plain, rtol=1e-10, atol=1e-12)
+
+
+def test_dropout_stands_behind_the_last_matrix_in_training():
+    method, features = random_method(dropout=0.5)
+    method.train()
+    torch.manual_seed(1)
+    scores = method.scores(features)
+    torch.manual_seed(1)
+    refined = method.vsi(method.phi(features.grid), method.prompts())
+    torch.testing.assert_close(scores, (refined * method.prompts()).sum(-1))
+    assert not torch.allclose(scores, method.eval().scores(features))
 
 
 def test_permuting_patches_changes_nothing_and_permuting_classes_permutes_scores():

@@ -58,8 +58,9 @@ def test_finite_far_out(name, dtype):
         labels = torch.full(scores.shape, label, dtype=torch.int8)
         for objective in both(name):
             leaf = scores.clone().requires_grad_()
-            loss = objective(leaf, labels)
-            (gradient,) = torch.autograd.grad(loss.sum(), leaf)
+            with torch.autograd.set_detect_anomaly(True):  # no NaN on the way either
+                loss = objective(leaf, labels)
+                (gradient,) = torch.autograd.grad(loss.sum(), leaf)
             assert torch.isfinite(loss).all()
             assert torch.isfinite(gradient).all()
 

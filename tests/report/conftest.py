@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -56,7 +57,7 @@ def group_of(positives: int) -> str:
 
 def jpeg(identity: str) -> bytes:
     """A small drawing that depends on the id alone."""
-    rng = np.random.default_rng(abs(hash(identity)) % 2**32)
+    rng = np.random.default_rng(zlib.crc32(identity.encode()))
     image = Image.new("RGB", (160, 120), tuple(int(x) for x in rng.integers(90, 230, 3)))
     pen = ImageDraw.Draw(image)
     for x, y, r in rng.integers(8, 110, (6, 3)).tolist():
@@ -87,7 +88,7 @@ def results(images: int = 120, classes: int = 12, *, seed: int = 0, **changes: A
         "metrics": metrics, "thresholds": thresholds, "parts": parts,
         "temperatures": np.full(classes, 0.8), "biases": np.full(classes, 0.1),
         "log": [
-            {"epoch": e, "loss": 0.3 * 0.8**e + 0.02 + 0.004 * rng.random(), "val_map": 0.6 - 0.5 * 0.75**e, "lr": 1e-3 * (1 - e / 20)}
+            {"epoch": e, "loss": 0.3 * 0.8**e + 0.02 + 0.004 * rng.random(), "val_map": 0.6 - 0.5 * 0.75**e}
             for e in range(20)
         ],
         "command": "manylabel train labels.csv --method cprfl --out runs/example --seed 0",
@@ -110,7 +111,7 @@ def measured(scored: Scored, train: np.ndarray) -> tuple[dict[str, Any], np.ndar
     ]  # fmt: skip
     metrics: dict[str, Any] = {"images": len(scored.ids), "classes": len(counts), "per_class": per_class}
     metrics["classes_without_positives"] = sum(x is None for x in ap)
-    metrics["unknown_share"] = float((labels == 0).mean())
+    metrics["unknown_share"] = float((labels == 0).mean()) if labels.size else 0.0
     for key, group in (("map", None), ("map_head", "head"), ("map_medium", "medium"), ("map_tail", "tail")):
         found = [e["ap"] for e in per_class if e["ap"] is not None and group in (None, e["group"])]
         metrics[key] = float(np.mean(found)) if found else None

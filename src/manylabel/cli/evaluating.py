@@ -71,7 +71,7 @@ def report_numbers(
     """Print the metrics of a score file with labels, and write them where asked."""
     from manylabel import metrics
     from manylabel.cli.tables import headline
-    from manylabel.plan import command_line
+    from manylabel.config import command_line
 
     assert file.labels is not None
     thresholds = read_thresholds(decisions, file)

@@ -91,8 +91,8 @@ def train(
 
     Example: `manylabel train photos/labels.csv --method cprfl --out runs/photos`
     """
-    from manylabel.config import merge, parse_set
-    from manylabel.plan import command_line, plan
+    from manylabel.config import command_line, merge, parse_set
+    from manylabel.plan import plan
     from manylabel.run import train as run
 
     flags: dict[str, Any] = {

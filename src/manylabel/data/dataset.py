@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ IMAGE_ENDINGS = (
 )
 
 
+@lru_cache(100_000)  # label files repeat few names often
 def tidy(name: str) -> str:
     """A name without blanks around it, with single blanks inside, in one Unicode form (NFC).
 

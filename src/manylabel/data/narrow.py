@@ -123,16 +123,16 @@ def _listed(sheet: Sheet, column: str, row: int, cell: str) -> list[str]:
 def _refuse_mixture(sheet: Sheet, column: str, raw: list[list[str]], separator: str) -> None:
     """A name that another separator would split into names of this file is two labels, not one."""
     known = {tidy(name) for parts in raw for name in parts}
-    for row, parts_of_row in enumerate(raw):
-        for name in parts_of_row:
-            for other in "|;,":
-                parts = [tidy(part) for part in name.split(other)]
-                if other != separator and len(parts) > 1 and known.issuperset(parts):
-                    raise ManylabelError(
-                        f"{sheet.at(row, column)}: labels are separated by {_called(separator)} in this file,"
-                        f" and {name!r} reads as {len(parts)} known labels separated by {_called(other)}. Write"
-                        f" {separator.join(parts)!r}, or give separator={separator!r} to keep it as one name"
-                    )
+    for name in sorted(known):
+        for other in "|;,":
+            parts = [tidy(part) for part in name.split(other)]
+            if other != separator and len(parts) > 1 and known.issuperset(parts):
+                row = next(r for r, cell in enumerate(raw) if name in map(tidy, cell))
+                raise ManylabelError(
+                    f"{sheet.at(row, column)}: labels are separated by {_called(separator)} in this file, and"
+                    f" {name!r} reads as {len(parts)} known labels separated by {_called(other)}. Write"
+                    f" {separator.join(parts)!r}, or give separator={separator!r} to keep it as one name"
+                )
 
 
 def _repairs(raw: list[list[str]], names: list[list[str]], unjudged: NDArray[np.bool_]) -> list[str]:

@@ -7,6 +7,7 @@ import io
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -33,10 +34,24 @@ class Sheet:
     notes: list[str]
     unnamed: set[str] = field(default_factory=set)
 
+    @cached_property
+    def _columns(self) -> dict[str, tuple[str, ...]]:
+        return dict(zip(self.header, zip(*self.rows)))
+
+    def raw(self, column: str) -> tuple[str, ...]:
+        """The cells of one column as the file writes them."""
+        return self._columns.get(column, ())
+
     def cells(self, column: str) -> list[str]:
         """The cells of one column, blanks around them removed."""
-        at = self.header.index(column)
-        return [row[at].strip() for row in self.rows]
+        return [cell.strip() for cell in self.raw(column)]
+
+    def counts(self, column: str) -> Counter[str]:
+        """How often each cell occurs, blanks and capitals aside."""
+        folded: Counter[str] = Counter()
+        for cell, times in Counter(self.raw(column)).items():
+            folded[cell.strip().lower()] += times
+        return folded
 
     def at(self, row: int, column: str | None = None) -> str:
         """Where a cell stands, to begin an error message with."""

@@ -1,8 +1,8 @@
 """Train, validation and test parts in which every class keeps its share, down to the rarest.
 
 Iterative stratification (Sechidis, Tsoumakas and Vlahavas, ECML PKDD 2011): the class with fewest images left goes
-first, each of its images to the part that still wants most of that class. Two additions: parts keep their sizes, and
-a class with at least as many positives as there are parts is in each of them.
+first, each of its images to the part that still wants most of that class. Three additions: parts keep their sizes, a
+class with at least as many positives as there are parts is in each of them, and swaps even out what is left over.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from manylabel.data.dataset import Dataset
+from manylabel.data.dataset import PARTS, Dataset
 from manylabel.labels import LabelTable, ManylabelError
 
 FRACTIONS = {"train": 0.8, "val": 0.1, "test": 0.1}
 VAL_OF_TRAIN = {"train": 0.9, "val": 0.1}
+MOST_SWAPS, SAMPLE = 2000, 1000
 
 
 def assign(table: LabelTable, *, fractions: Mapping[str, float] | None = None, seed: int = 0) -> NDArray[np.str_]:
@@ -39,8 +40,10 @@ def assign(table: LabelTable, *, fractions: Mapping[str, float] | None = None, s
     order = _order(table.ids, seed)
     present = table.present[order]
     sizes = _sizes(len(table), np.array(list(shares.values())))
-    part = _stratify(present, sizes, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    part = _stratify(present, sizes, rng)
     part = _balance(_cover(part, present, len(sizes)), present, sizes)
+    part = _even(part, present, sizes, rng)
     named = np.empty(len(table), dtype=f"<U{max(map(len, shares))}")
     named[order] = np.array(list(shares))[part]
     return named
@@ -53,29 +56,28 @@ def complete(dataset: Dataset, *, seed: int = 0) -> Dataset:
     only train is named, and stays empty beside train and val. Rows without a part join train.
     """
     split, notes = dataset.split.astype("<U5"), []
-    named = set(split[split != ""])
-    if named and (split == "").any():
-        notes.append(f"{int((split == '').sum()):,} rows name no part; they join train.")
-        split[split == ""] = "train"
-        named.add("train")
-    if not named or named == {"train"}:
-        fractions, rows, why = (
-            FRACTIONS,
-            np.ones(len(split), bool),
-            "The file names no part" if not named else "The file names train only",
-        )
+    blank = split == ""
+    if blank.any() and not blank.all():
+        notes.append(f"{int(blank.sum()):,} rows name no part; they join train.")
+        split[blank] = "train"
+    named = set(split.tolist()) - {""}
+    if named <= {"train"}:
+        split = assign(dataset.labels, seed=seed).astype("<U5")
+        notes.append(f"The file names {'train only' if named else 'no part'}: {_said(split, seed)}")
     elif "train" not in named:
         raise ManylabelError(f"{dataset.source}: the parts are {' and '.join(sorted(named))}; expected rows of train")
     elif "val" not in named:
-        fractions, rows, why = VAL_OF_TRAIN, split == "train", "The file has no val"
-    else:
-        if "test" not in named:
-            notes.append("The file has no test part; test results are not given.")
-        return replace(dataset, split=split, notes=(*dataset.notes, *notes))
-    split[rows] = assign(dataset.labels.rows(rows), fractions=fractions, seed=seed)
-    sizes = ", ".join(f"{p} {int((split == p).sum()):,}" for p in ("train", "val", "test"))
-    notes.append(f"{why}: stratified split with seed {seed} ({sizes}).")
+        train = split == "train"
+        split[train] = assign(dataset.labels.rows(train), fractions=VAL_OF_TRAIN, seed=seed)
+        notes.append(f"The file has no val; it is taken out of train: {_said(split, seed)}")
+    elif "test" not in named:
+        notes.append("The file has no test part; there will be no test results.")
     return replace(dataset, split=split, notes=(*dataset.notes, *notes))
+
+
+def _said(split: NDArray[np.str_], seed: int) -> str:
+    sizes = ", ".join(f"{part} {int((split == part).sum()):,}" for part in PARTS)
+    return f"stratified split with seed {seed} ({sizes})."
 
 
 def _checked(fractions: Mapping[str, float]) -> dict[str, float]:
@@ -180,6 +182,60 @@ def _balance(part: NDArray[np.int64], present: NDArray[np.bool_], sizes: NDArray
                 break
         else:
             return part
+
+
+def _even(
+    part: NDArray[np.int64], present: NDArray[np.bool_], sizes: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Swap images between parts while that lowers sum over classes of (count - wanted count)^2 / positives.
+
+    The greedy pass has no choice left for the last, most frequent class; this mends it. No class leaves a part.
+    """
+    part, total = part.copy(), present.sum(axis=0)
+    wanted = (total[:, None] * (sizes / max(len(part), 1))).T  # (P, C)
+    counts, weight = _counts(part, present, len(sizes)), 1 / np.maximum(total, 1)
+    pairs = [(a, b) for a in range(len(sizes)) for b in range(a + 1, len(sizes))]
+    failed = 0
+    for step in range(MOST_SWAPS if pairs else 0):
+        a, b = pairs[step % len(pairs)]
+        ours, theirs = (_sample(np.flatnonzero(part == p), rng) for p in (a, b))
+        # What one positive going from a to b adds to the sum, to first order.
+        price = 2 * weight * ((counts - wanted)[b] - (counts - wanted)[a])
+        swap = _best_swap(present[ours], present[theirs], price, weight, counts[[a, b]])
+        failed = failed + 1 if swap is None else 0
+        if swap is not None:
+            _move(part, counts, present, ours[swap[0]], b)
+            _move(part, counts, present, theirs[swap[1]], a)
+        elif failed > 5 * len(pairs):
+            break
+    return part
+
+
+def _best_swap(
+    ours: NDArray[np.bool_],
+    theirs: NDArray[np.bool_],
+    price: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    counts: NDArray[np.int64],
+) -> tuple[int, int] | None:
+    """Rows of `ours` and `theirs` (labels, (n, C)) whose swap lowers the sum most, of the 8 most willing each.
+
+    `counts` (2, C) are those of the two parts; a swap that takes the last of a class is left out. None: nothing helps.
+    """
+    if not len(ours) or not len(theirs):
+        return None
+    i = np.argsort(ours @ (2 * weight + price), kind="stable")[:8]
+    j = np.argsort(theirs @ (2 * weight - price), kind="stable")[:8]
+    change = (ours[i].astype(int)[:, None] - theirs[j]).reshape(-1, len(weight))  # (64, C) what leaves our part
+    cost = change @ price + 2 * change**2 @ weight
+    after = counts[:, None] + np.stack([-change, change])  # (2, 64, C)
+    cost[(after < np.minimum(counts, 1)[:, None]).any(axis=(0, 2))] = np.inf
+    best = int(cost.argmin())
+    return (int(i[best // len(j)]), int(j[best % len(j)])) if cost[best] < -1e-9 else None
+
+
+def _sample(rows: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
+    return rows if len(rows) <= SAMPLE else rows[rng.integers(len(rows), size=SAMPLE)]
 
 
 def _counts(part: NDArray[np.int64], table: NDArray[np.bool_], parts: int) -> NDArray[np.int64]:

@@ -18,10 +18,21 @@ from manylabel.labels import UNKNOWN, LabelTable, ManylabelError, did_you_mean
 
 IMAGE = (
     *("image", "image_path", "imagepath", "path", "filepath", "file_path", "filename", "file_name", "file"),
-    *("image_name", "imagename", "image_file", "img", "photo", "picture", "image_id", "imageid"),
+    *("image_name", "imagename", "image_file", "img", "photo", "picture", "image_index", "image_id", "imageid"),
 )
 LABELS = ("labels", "tags", "classes", "categories")
-LABEL = ("label", "tag", "class", "category")
+LABEL = (
+    "label",
+    "label_name",
+    "labelname",
+    "tag",
+    "class",
+    "class_name",
+    "category",
+    "category_name",
+    "targets",
+    "target",
+)
 SPLIT = ("split", "set", "subset", "partition")
 
 
@@ -121,7 +132,7 @@ def find_roles(sheet: Sheet, columns: Sequence[str] = ()) -> Roles:
     if not sheet.rows:
         raise ManylabelError(f"{sheet.path} has a header and no rows: expected one row per image")
     plain = {name.lower().replace(" ", "_"): name for name in sheet.header if name not in columns}
-    image = next((plain[word] for word in IMAGE if word in plain), None) or _image_column(sheet)
+    image = _image_column(sheet, plain)
     notes = [] if image.lower() == "image" else [f"The image is in column {image!r}."]
     open_names = {word: name for word, name in plain.items() if name != image}
     split = next((open_names[w] for w in SPLIT if w in open_names and _says_parts(sheet, open_names[w])), None)
@@ -136,14 +147,19 @@ def find_roles(sheet: Sheet, columns: Sequence[str] = ()) -> Roles:
     return Roles(image, split, labels, rest, notes)
 
 
-def _image_column(sheet: Sheet) -> str:
-    """The one column whose every cell is the name of an image file."""
+def _image_column(sheet: Sheet, plain: dict[str, str]) -> str:
+    """The column with such a name (picture may also be a class), or the one whose every cell is an image's name."""
+    named = [plain[word] for word in IMAGE if word in plain]
+    if named:
+        return next((column for column in named if not wide.holds_labels(sheet, column)), named[0])
     if Path(sheet.header[0].lower()).suffix in IMAGE_ENDINGS:
         raise ManylabelError(
             f"{sheet.path}, row 1: expected a header such as image,labels, got the image {sheet.header[0]!r};"
             " add a first line that names the columns"
         )
     found = [c for c in sheet.header if all(cell.lower().endswith(IMAGE_ENDINGS) for cell in sheet.cells(c))]
+    if len(found) != 1 and "id" in plain:
+        return plain["id"]
     if len(found) != 1:
         raise ManylabelError(
             f"{sheet.path}, row 1: no column holds the image: expected one named image, path, file or"
@@ -154,16 +170,17 @@ def _image_column(sheet: Sheet) -> str:
 
 def _says_parts(sheet: Sheet, column: str) -> bool:
     """`split` always says the part; a column named set, subset or partition where every cell reads as one."""
-    cells = {cell.lower() for cell in sheet.cells(column)}
+    cells = sheet.counts(column).keys()
     return column.lower() == "split" or (cells != {""} and cells <= {*PART_WORDS, ""})
 
 
 def _labels_column(sheet: Sheet, names: dict[str, str]) -> str | None:
-    for word in (*LABELS, *LABEL):
+    ending = [word for word in names if word.endswith(("_labels", "_tags"))]
+    for word in (*LABELS, *(ending if len(ending) == 1 else ()), *LABEL):
         column = names.get(word)
-        if column is None or wide.holds_labels(sheet.cells(column)):
+        if column is None or wide.holds_labels(sheet, column):
             continue
-        flags = [c for c in names.values() if c != column and wide.holds_labels(sheet.cells(c))]
+        flags = [c for c in names.values() if c != column and wide.holds_labels(sheet, c)]
         if word in LABEL and len(flags) >= 2:
             raise ManylabelError(
                 f"{sheet.path} can be read in two ways: column {column!r} may list labels, and"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,9 +29,9 @@ class Columns:
     notes: list[str]
 
 
-def holds_labels(cells: Iterable[str]) -> bool:
+def holds_labels(sheet: Sheet, column: str) -> bool:
     """Whether every cell is a label value and at least one is not blank."""
-    found = {cell.lower() for cell in cells}
+    found = sheet.counts(column).keys()
     return found <= VALUES and not found <= set(BLANK)
 
 
@@ -44,8 +43,7 @@ def sort_columns(sheet: Sheet, candidates: list[str], *, others: list[str]) -> C
     """
     chosen = Columns([], list(others), [])
     for column in candidates:
-        counts = Counter(cell.lower() for cell in sheet.cells(column))
-        filled = {cell: n for cell, n in counts.items() if cell not in BLANK}
+        filled = {cell: n for cell, n in sheet.counts(column).items() if cell not in BLANK}
         alike = sum(n for cell, n in filled.items() if cell in VALUES or cell in LIKE_VALUES)
         if column in sheet.unnamed:
             chosen.others.append(column)
@@ -81,10 +79,9 @@ def read_table(sheet: Sheet, classes: list[str], *, minus_one: str) -> tuple[NDA
     state = np.empty((len(sheet.rows), len(classes)), np.int8)
     seen: Counter[str] = Counter()
     for c, column in enumerate(classes):
-        cells = sheet.cells(column)
-        counts = Counter(cells)
-        seen.update(counts)
-        states = {cell: code[cell.lower()] for cell in counts}
+        seen.update(sheet.counts(column))
+        cells = sheet.raw(column)
+        states = {cell: code[cell.strip().lower()] for cell in set(cells)}
         state[:, c] = [states[cell] for cell in cells]
     return state, _notes(seen, state, classes, minus_one)
 
@@ -100,14 +97,11 @@ def _refuse(sheet: Sheet, column: str) -> None:
 
 
 def _notes(seen: Counter[str], state: NDArray[np.int8], classes: list[str], minus_one: str) -> list[str]:
-    folded: Counter[str] = Counter()
-    for cell, n in seen.items():
-        folded[cell.lower()] += n
     notes = []
-    blanks = [f"{cell or 'blank'} ({folded[cell]:,})" for cell in BLANK if folded[cell]]
+    blanks = [f"{cell or 'blank'} ({seen[cell]:,})" for cell in BLANK if seen[cell]]
     if blanks:
         notes.append(f"Unknown cells: {', '.join(blanks)}.")
-    minus, zeros = sum(folded[cell] for cell in MINUS_ONE), sum(folded[cell] for cell in ZERO)
+    minus, zeros = sum(seen[cell] for cell in MINUS_ONE), sum(seen[cell] for cell in ZERO)
     if minus:
         notes.append(f"-1 ({minus:,} cells) is read as {minus_one}.")
     if minus and not zeros and minus_one == "unknown":

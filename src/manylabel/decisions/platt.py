@@ -98,7 +98,8 @@ class Platt:
 
 def sigmoid(logits: Array) -> Array:
     """1 / (1 + exp(-logit)), keeping small probabilities and never overflowing."""
-    return np.exp(-np.logaddexp(0, -logits))
+    tail = np.exp(-np.abs(logits))
+    return np.where(logits >= 0, 1.0, tail) / (1 + tail)
 
 
 def _pooled(scores: NDArray[np.floating], labels: NDArray[np.int8]) -> tuple[float, float]:
@@ -112,7 +113,7 @@ def _pooled(scores: NDArray[np.floating], labels: NDArray[np.int8]) -> tuple[flo
 
 
 def newton(logits: Array, labels: NDArray[np.int8], shrinkage: float) -> tuple[Array, Array]:
-    """(d, e) of each column: sigmoid(exp(d) logit + e) fitted to the known cells by damped Fisher scoring.
+    """(d, e) of each column: sigmoid(exp(d) logit + e) fitted to the known cells by damped Newton steps.
 
     Minimises sum of log(1 + exp(-y m)) + shrinkage / 2 (d^2 + e^2), m = exp(d) logit + e, y = -1 or 1. The
     exponential keeps the slope positive without a constraint.
@@ -120,14 +121,15 @@ def newton(logits: Array, labels: NDArray[np.int8], shrinkage: float) -> tuple[A
     known = labels != UNKNOWN
     truth = labels == PRESENT
 
-    def loss(d: Array, e: Array) -> Array:
+    def loss(d: Array, e: Array) -> Array:  # an unknown cell, label 0, adds the constant log 2
         margins = labels * (np.exp(d) * logits + e)
-        return (np.logaddexp(0, -margins) * known).sum(axis=0) + shrinkage / 2 * (d**2 + e**2)
+        cost = np.log1p(np.exp(-np.abs(margins))) - np.minimum(margins, 0)  # log(1 + exp(-margin))
+        return cost.sum(axis=0) + shrinkage / 2 * (d**2 + e**2)
 
     d, e = np.zeros(logits.shape[1]), np.zeros(logits.shape[1])
     value = loss(d, e)
     for _ in range(ITERATIONS):
-        step_d, step_e = _scoring_step(logits, truth, known, d, e, shrinkage)
+        step_d, step_e = _newton_step(logits, truth, known, d, e, shrinkage)
         size = np.minimum(1, 2 / np.maximum(np.abs(step_d), 1e-300))  # no jump of the slope beyond exp(2)
         for _ in range(30):  # halve until no column gets worse
             trial = loss(d + size * step_d, e + size * step_e)
@@ -142,17 +144,20 @@ def newton(logits: Array, labels: NDArray[np.int8], shrinkage: float) -> tuple[A
     return d, e
 
 
-def _scoring_step(
+def _newton_step(
     logits: Array, truth: NDArray[np.bool_], known: NDArray[np.bool_], d: Array, e: Array, shrinkage: float
 ) -> tuple[Array, Array]:
-    """Minus the inverse Fisher information times the gradient, a 2 x 2 solve for each column."""
-    scaled = np.exp(d) * logits  # dm/dd
+    """Minus the inverse Hessian times the gradient, a 2 x 2 solve for each column."""
+    scaled = np.exp(d) * logits  # dm/dd, and d2m/dd2 too
     p = sigmoid(scaled + e)
     residual, information = (p - truth) * known, p * (1 - p) * known
-    gradient_d = (residual * scaled).sum(axis=0) + shrinkage * d
+    bend = (residual * scaled).sum(axis=0)
+    gradient_d = bend + shrinkage * d
     gradient_e = residual.sum(axis=0) + shrinkage * e
     dd = (information * scaled**2).sum(axis=0) + shrinkage
     de = (information * scaled).sum(axis=0)
     ee = information.sum(axis=0) + shrinkage
+    convex = (dd + bend) * ee > de**2  # elsewhere the Fisher information alone, which always is
+    dd = np.where(convex, dd + bend, dd)
     determinant = dd * ee - de**2
     return (de * gradient_e - ee * gradient_d) / determinant, (de * gradient_d - dd * gradient_e) / determinant

@@ -58,7 +58,7 @@ class Encoder(nn.Module):
             self.register_buffer(what, torch.tensor(values).view(3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Features:
-        """Features of images (B, 3, H, W), uint8 or float in 0..255; H = W = `image_size` unless the network allows more."""
+        """Features of images (B, 3, H, W), uint8 or float in 0..255; H and W as the network allows."""
         scaled = torch.addcmul(-self.mean / self.std, images.float(), 1 / (255 * self.std))
         return self.network(scaled.to(self.precision))
 
@@ -88,9 +88,7 @@ def describe() -> dict[str, str]:
     return {n: line for f in files for n, line in getattr(_module(f), "NAMES", {}).items()}
 
 
-def load(
-    name: str, *, image_size: int | None = None, normalise: bool = True, pretrained: bool = True
-) -> Encoder:
+def load(name: str, *, image_size: int | None = None, normalise: bool = True, pretrained: bool = True) -> Encoder:
     """The encoder of that name, in evaluation mode, trainable.
 
     Arguments:

@@ -6,22 +6,25 @@ import hashlib
 import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
+from manylabel import progress as bars
+from manylabel.data.images import DamagedImage, decode, to_array
 from manylabel.encoders import Encoder
 from manylabel.encoders.inference import for_inference
 from manylabel.encoders.store import HASH_BYTES, Rows, Shape, Store, Writer, is_full, read_shape, write_shape
 from manylabel.labels import ManylabelError
+from manylabel.parts.batch import Features
 
 HALF_MAX = 65504.0
 
@@ -72,7 +75,7 @@ def encode(
     encoder: Encoder,
     *,
     folder: str | Path | None = None,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     progress: bool = True,
     precision: str = "float32",
 ) -> Cached:
@@ -85,7 +88,7 @@ def encode(
     Arguments:
         paths: N image files.
         folder: of the cache; None takes the variable MANYLABEL_CACHE, else ~/.cache/manylabel.
-        batch_size: images per forward pass; it changes no result beyond rounding.
+        batch_size: images per forward pass, by default 8, and 64 on CUDA; it changes no result beyond rounding.
         progress: whether to show a bar with rate and time left (on stderr).
         precision: "float32" or "bfloat16" of the forward pass. Features are stored as float16.
 
@@ -96,14 +99,15 @@ def encode(
     place = Path(folder) if folder else default_folder()
     runner = Runner(encoder, precision)
     store = runner.store(place)
-    hashes, errors = hash_all(files)
+    hashes, errors = hash_all(files, progress=progress)
     missing: dict[str, int] = {}
     for row, h in enumerate(hashes):
         if h and h not in store.index:
             missing.setdefault(h, row)
     found = sum(h in store.index for h in hashes)
     if missing:
-        bad = fill(store, runner, {h: files[row] for h, row in missing.items()}, batch_size, progress=progress)
+        size = batch_size or (64 if runner.device == "cuda" else 8)
+        bad = fill(store, runner, {h: files[row] for h, row in missing.items()}, size, progress=progress)
         errors |= {row: bad[h] for row, h in enumerate(hashes) if h in bad}
         store.refresh()
     rows = store.rows(hashes)
@@ -115,20 +119,32 @@ def default_folder() -> Path:
     return Path(os.environ.get("MANYLABEL_CACHE") or Path.home() / ".cache" / "manylabel")
 
 
-def hash_all(files: Sequence[Path]) -> tuple[list[str], dict[int, str]]:
+def hash_all(files: Sequence[Path], *, progress: bool) -> tuple[list[str], dict[int, str]]:
     """The blake2 hash of each file's bytes, "" and a reason where it cannot be read."""
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        answers = list(pool.map(hash_file, files, chunksize=16))
-    errors = {row: reason for row, (h, reason) in enumerate(answers) if not h}
-    return [h for h, _ in answers], errors
+    hashes, errors = [], {}
+    with (
+        ThreadPoolExecutor(torch.get_num_threads()) as pool,
+        bars.bar("looking up images", len(files), shown=progress) as advance,
+    ):
+        for row, (h, reason) in enumerate(pool.map(hash_file, files)):
+            hashes.append(h)
+            if not h:
+                errors[row] = reason
+            advance(1, "")
+    return hashes, errors
 
 
 def hash_file(file: Path) -> tuple[str, str]:
     """(hash, "") or ("", why not)."""
     try:
-        return hashlib.blake2b(file.read_bytes(), digest_size=HASH_BYTES).hexdigest(), ""
+        return digest(file.read_bytes()), ""
     except OSError as error:
         return "", f"{file}: {error.strerror or error}"
+
+
+def digest(data: bytes) -> str:
+    """The name of an image in the cache."""
+    return hashlib.blake2b(data, digest_size=HASH_BYTES).hexdigest()
 
 
 class Runner:
@@ -136,11 +152,16 @@ class Runner:
 
     def __init__(self, encoder: Encoder, precision: str) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.model = for_inference(encoder, precision, device=self.device)
+        self.encoder, self.precision = encoder, precision
         self.image_size, self.resize = encoder.image_size, encoder.resize
         self.key = f"{encoder.key}-{precision}"
         self.about = {"encoder": encoder.name, "image_size": encoder.image_size, "resize": encoder.resize}
         self.label = re.sub(r"[^\w.-]+", "_", Path(encoder.name).name)
+
+    @cached_property
+    def model(self) -> Encoder:
+        """The copy, made only once something has to be computed."""
+        return for_inference(self.encoder, self.precision, device=self.device)
 
     def store(self, folder: Path) -> Store:
         """The store of this encoder's features under `folder`, made on first use."""
@@ -159,139 +180,100 @@ class Runner:
 
     def shape(self) -> Shape:
         """What the encoder makes of one black image."""
-        grid, pooled, size = self(np.zeros((1, self.image_size, self.image_size, 3), np.uint8))
-        return Shape(size if grid is not None else None, pooled.shape[1])
+        features = self.features([np.zeros((self.image_size, self.image_size, 3), np.uint8)])
+        return Shape(features.size if features.grid is not None else None, features.pooled.shape[1])
 
-    def __call__(self, images: NDArray[np.uint8]) -> tuple[torch.Tensor | None, torch.Tensor, tuple[int, int]]:
-        """Grid or None, pooled, and size, of images (B, H, W, 3), on the CPU in the network's precision."""
+    def image(self, file: Path, expected: str) -> NDArray[np.uint8]:
+        """One image as (S, S, 3) uint8; refused if its bytes are no longer those that were hashed."""
+        data = file.read_bytes() if file.is_file() else b""
+        if digest(data) != expected:
+            raise DamagedImage(f"{file}: the file changed while images were encoded; run again")
+        return to_array(decode(data, file, at_least=self.image_size), self.image_size, resize=self.resize)
+
+    def features(self, images: Sequence[NDArray[np.uint8]]) -> Features:
+        """Features of images (S, S, 3), on the CPU, in the network's precision."""
         with torch.inference_mode():
-            features = self.model(torch.from_numpy(images).permute(0, 3, 1, 2).to(self.device))
+            stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)  # (B, 3, S, S), channels last
+            features = self.model(stacked.to(self.device))
         grid = None if features.grid is None else features.grid.cpu()
-        return grid, features.pooled.cpu(), features.size
+        return Features(grid, features.pooled.cpu(), features.size)
 
 
-def fill(
-    store: Store, runner: Runner, jobs: dict[str, Path], batch_size: int, *, progress: bool
-) -> dict[str, str]:
-    """Compute and write the rows of `jobs` (hash -> file); hash -> reason for those that cannot be.
+@dataclass(frozen=True)
+class Batch:
+    """What one worker made of some files: rows for the hashes that worked, a reason for those that did not."""
 
-    Three things run at once: threads read and decode ahead, this thread computes, one more thread writes.
-    """
+    hashes: list[str]
+    rows: tuple[torch.Tensor | None, torch.Tensor] | None
+    bad: dict[str, str]
+
+
+def work(runner: Runner, jobs: Sequence[tuple[str, Path]]) -> Batch:
+    """Read, decode and encode some files (hash, path)."""
+    images, bad = {}, {}
+    for h, file in jobs:
+        try:
+            images[h] = runner.image(file, h)
+        except DamagedImage as error:
+            bad[h] = str(error)
+    if not images:
+        return Batch([], None, bad)
+    files = dict(jobs)
+    features = runner.features(list(images.values()))
+    return Batch(list(images), to_half(features, [files[h] for h in images]), bad)
+
+
+def fill(store: Store, runner: Runner, jobs: dict[str, Path], batch_size: int, *, progress: bool) -> dict[str, str]:
+    """Compute and write the rows of `jobs` (hash -> file); hash -> reason for those that cannot be."""
     store.check_space(len(jobs))
     bad: dict[str, str] = {}
-    writer, written = Writer(store), 0
-    with ThreadPoolExecutor(1) as disk, bar(len(jobs), enabled=progress) as advance:
-        pending: Future[None] | None = None
-        try:
-            for batch in batches(jobs, runner, batch_size, bad):
-                hashes, images = zip(*batch)
-                grid, pooled, _ = runner(np.stack(images))
-                half = to_half(grid, pooled, [jobs[h] for h in hashes])
-                if pending:
-                    pending.result()
-                pending = disk.submit(writer.append, hashes, *half)
-                written += len(hashes)
-                advance(written + len(bad))
-            if pending:
-                pending.result()
-        except OSError as error:
-            if not is_full(error):
-                raise
-            raise store.no_space(len(jobs) - written - len(bad) + batch_size) from error
-        finally:  # also on Ctrl-C: what was handed to the disk gets there
-            disk.shutdown()
-            writer.close()
+    writer = Writer(store)
+    try:
+        with (
+            bars.bar("encoding", len(jobs), shown=progress) as advance,
+            closing(writer),  # also on Ctrl-C
+            closing(in_threads(runner, list(jobs.items()), batch_size)) as batches,
+        ):
+            for batch in batches:
+                bad |= batch.bad
+                if batch.rows:
+                    writer.append(batch.hashes, *batch.rows)
+                advance(len(batch.hashes) + len(batch.bad), "")
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise store.no_space(len(jobs) - writer.rows - len(bad)) from error
     return bad
 
 
-def batches(
-    jobs: dict[str, Path], runner: Runner, batch_size: int, bad: dict[str, str]
-) -> Iterator[list[tuple[str, NDArray[np.uint8]]]]:
-    """Decoded images by the batch; what cannot be decoded goes to `bad` with its reason."""
-    from manylabel.data.images import DamagedImage
+def in_threads(runner: Runner, jobs: list[tuple[str, Path]], batch_size: int) -> Generator[Batch, None, None]:
+    """`work` on batches, as many at once as torch has threads, each with one thread of torch's own.
 
-    batch = []
-    for h, decoded in decode_ahead(jobs, runner, 3 * batch_size):
-        try:
-            batch.append((h, decoded.result()))
-        except DamagedImage as error:
-            bad[h] = str(error)
-        if len(batch) == batch_size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def decode_ahead(
-    jobs: dict[str, Path], runner: Runner, ahead: int
-) -> Iterator[tuple[str, Future[NDArray[np.uint8]]]]:
-    """Decode in threads, at most `ahead` images beyond the one being consumed; Pillow releases the GIL."""
-    pool = ThreadPoolExecutor(torch.get_num_threads())
-    todo = iter(jobs.items())
-
-    def start(n: int) -> list[tuple[str, Future[NDArray[np.uint8]]]]:
-        return [(h, pool.submit(decode, f, h, runner)) for h, f in itertools.islice(todo, n)]
-
+    Whole batches side by side beat one batch spread over the threads: nothing waits at the end of each layer, small
+    batches stay in a core's cache, and decoding (Pillow releases the GIL) fills the gaps by itself.
+    """
+    threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    todo = iter([jobs[i : i + batch_size] for i in range(0, len(jobs), batch_size)])
     try:
-        queue = start(ahead)
-        while queue:
-            yield queue.pop(0)
-            queue += start(1)
+        running = deque(pool.submit(work, runner, some) for some in itertools.islice(todo, 4 * threads))
+        while running:
+            yield running.popleft().result()
+            running.extend(pool.submit(work, runner, some) for some in itertools.islice(todo, 1))
     finally:
         pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)  # the workers' setting is in part the whole process's
 
 
-def decode(file: Path, expected: str, runner: Runner) -> NDArray[np.uint8]:
-    """One image as (S, S, 3) uint8; refused if its bytes are no longer those that were hashed."""
-    from manylabel.data.images import DamagedImage, read_image, to_array
-
-    array = to_array(read_image(file), runner.image_size, resize=runner.resize)
-    if hash_file(file)[0] != expected:
-        raise DamagedImage(f"{file}: the file changed while it was read; run again")
-    return array
-
-
-def to_half(
-    grid: torch.Tensor | None, pooled: torch.Tensor, files: Sequence[Path]
-) -> tuple[torch.Tensor | None, torch.Tensor]:
-    """The same as float16, or an error naming the image: infinity would be served as a feature for ever after."""
-    for values in (grid, pooled):
-        if values is None or (-HALF_MAX <= values.min() and values.max() <= HALF_MAX):  # NaN fails as well
+def to_half(features: Features, files: Sequence[Path]) -> tuple[torch.Tensor | None, torch.Tensor]:
+    """Grid and pooled as float16, or an error naming the image: an infinity would be served for ever after."""
+    for values in (features.grid, features.pooled):
+        if values is None or (values.min() >= -HALF_MAX and values.max() <= HALF_MAX):  # NaN fails as well
             continue
-        worst = values.flatten(1).abs().nan_to_num(nan=torch.inf).amax(1)
+        worst = values.float().flatten(1).abs().nan_to_num(nan=torch.inf).amax(1)
         file = files[int((worst > HALF_MAX).int().argmax())]
         raise ManylabelError(
             f"the encoder gave a feature of {worst.max():.3g} for {file}, beyond what the float16 cache holds"
-            f" ({HALF_MAX:.0f}); is the precision or the normalisation right for these weights?"
+            f" ({HALF_MAX:.0f}); are the precision and the normalisation right for these weights?"
         )
-    return None if grid is None else grid.half(), pooled.half()
-
-
-class Rate(ProgressColumn):
-    """Images per second."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed or 0:.0f}/s")
-
-
-class bar:
-    """A progress bar on stderr; entering gives a function that sets how many images are done."""
-
-    def __init__(self, total: int, *, enabled: bool) -> None:
-        columns: Iterable[ProgressColumn] = (
-            TextColumn("encoding"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            Rate(),
-            TimeRemainingColumn(),
-        )
-        self.progress = Progress(*columns, console=Console(stderr=True), disable=not enabled)
-        self.task = self.progress.add_task("", total=total)
-
-    def __enter__(self):
-        self.progress.start()
-        return lambda done: self.progress.update(self.task, completed=done)
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.stop()
+    return None if features.grid is None else features.grid.half(), features.pooled.half()

@@ -94,7 +94,7 @@ class EfficientNetLite(nn.Module):
     def forward(self, images: Tensor) -> Features:
         x = self.head(self.blocks(self.stem(images)))  # (B, D, h, w)
         grid = x.flatten(2).transpose(1, 2)  # (B, h w, D)
-        return Features(grid, x.mean((2, 3)), (x.shape[2], x.shape[3]))
+        return Features(grid, x.mean((2, 3), dtype=torch.float32), (x.shape[2], x.shape[3]))
 
 
 def round_to_8(channels: float) -> int:

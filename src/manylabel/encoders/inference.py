@@ -18,10 +18,13 @@ def for_inference(encoder: Encoder, precision: str = "float32", *, device: str =
     """A frozen copy with the same features up to rounding, in evaluation mode; `encoder` stays as it is."""
     if precision not in PRECISIONS:
         raise ManylabelError(f"there is no precision {precision!r}.{did_you_mean(precision, PRECISIONS)}")
+    if encoder.name.startswith("file:") and precision != "float32":
+        raise ManylabelError(f"{encoder.name} runs in the precision it was exported in; leave precision at float32")
     fast = copy.deepcopy(encoder).eval().requires_grad_(False)
     fold(fast.network)
     fast.precision = PRECISIONS[precision]
-    fast.network.to(dtype=fast.precision, memory_format=torch.channels_last)
+    fast.network.to(fast.precision)
+    fast.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return fast.to(device)
 
 
@@ -30,6 +33,7 @@ def fold(module: nn.Module) -> None:
     for child in module.modules():
         if type(child) is nn.Sequential:
             for i in range(len(child) - 1):
-                if isinstance(child[i], nn.Conv2d) and isinstance(child[i + 1], nn.BatchNorm2d):
-                    child[i] = fuse_conv_bn_eval(child[i], child[i + 1])
+                first, second = child[i], child[i + 1]
+                if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                    child[i] = fuse_conv_bn_eval(first, second)
                     child[i + 1] = nn.Identity()

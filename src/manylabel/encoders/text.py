@@ -30,7 +30,7 @@ person child dog cat horse cow bird fish insect tree flower grass leaf mountain 
 building house church room window door wall floor table chair bed lamp clock book paper pen phone computer screen
 camera car bus train bicycle boat aeroplane wheel engine tool knife bottle cup plate food bread fruit apple
 vegetable meat cake shirt shoe hat bag ball toy box rope metal wood stone glass water fire light shadow
-""".split()
+""".split()  # noqa: SIM905
 
 
 def vectors(
@@ -70,7 +70,7 @@ def vectors(
         from manylabel.encoders.clip_text import DEFAULT, load_clip
 
         which = source.partition(":")[2] or DEFAULT
-        return of_model(names, load_clip(which), f"clip ({which}, {PROMPT!r})", centre=centre)
+        return of_model(names, load_clip(which, PROMPT), f"clip ({which}, {PROMPT!r})", centre=centre)
     if source.endswith(".npz"):
         return of_file(names, Path(source), centre=centre)
     raise ManylabelError(f"there is no text source {source!r}.{did_you_mean(source, SOURCES)}")
@@ -95,8 +95,10 @@ def of_file(names: Sequence[str], file: Path, *, centre: bool) -> tuple[NDArray[
     """Vectors from an .npz with `names` (K,) and `emb` (K, M)."""
     listed, table = read_vectors(file)
     rows, loose = match(names, listed, file)
+    twice = [n for n in names if len(np.unique(table[[i for i, m in enumerate(listed) if m == n]], axis=0)) > 1]
     about = f"{file.name} ({len(listed)} names"
-    about += f"; matched but for case and blanks: {', '.join(loose)})" if loose else ")"
+    about += f"; matched but for case and blanks: {', '.join(loose)}" if loose else ""
+    about += f"; {', '.join(map(repr, twice))} listed twice, the first taken)" if twice else ")"
     if centre and len(listed) >= FEWEST_TO_CENTRE:
         return unit(table[rows] - table.mean(0)), f"{about}, centred on the file"
     return unit(table[rows]), f"{about}, not centred"
@@ -123,7 +125,7 @@ def read_vectors(file: Path) -> tuple[list[str], NDArray[np.float32]]:
 
 
 def match(names: Sequence[str], listed: Sequence[str], file: Path) -> tuple[list[int], list[str]]:
-    """Rows of `names` in `listed`, exactly or but for case, blanks, hyphens and underscores, and which were the latter."""
+    """Rows of `names` in `listed`, and those matched only but for case, blanks, hyphens and underscores."""
     exact = {n: i for i, n in reversed(list(enumerate(listed)))}
     near = {fold(n): i for i, n in reversed(list(enumerate(listed)))}
     missing = [n for n in names if n not in exact and fold(n) not in near]

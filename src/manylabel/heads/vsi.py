@@ -1,12 +1,14 @@
 """The visual-semantic interaction (VSI) network of CPRFL (Yan et al., ACM MM 2024, eq. 3 to 5).
 
-Patch features and category prompts meet in one transformer; only the prompts' tokens are read afterwards. Two
+Patch features and category prompts meet in one transformer; only the prompts' tokens are read afterwards. Three
 facts make that much cheaper than running the transformer on all P + C tokens, and change no digit:
 
 * the prompts entering the first layer are the same for every image, so their norm and projections are computed
   once a batch, not once an image;
 * the last layer's patch tokens are never read, so in it only the C prompts act as queries, and only they pass
-  the output projection and the feed-forward network.
+  the output projection and the feed-forward network;
+* the scores are dot products with the prompts, p'_i . p_i, so the feed-forward network's last matrix W need not
+  be applied to B * C tokens: (W h_i + b) . p_i = h_i . (W' p_i) + b . p_i, with W' p_i once a batch.
 """
 
 from __future__ import annotations
@@ -47,18 +49,18 @@ class VSILayer(nn.Module):
         )
 
     def forward(self, patches: Tensor, prompts: Tensor, *, last: bool) -> tuple[Tensor, Tensor]:
-        """One layer on patches (B, P, d) and prompts (C, d), shared by the batch, or (B, C, d).
+        """Attention on patches (B, P, d) and prompts (C, d), shared by the batch, or (B, C, d); patches are fed too.
 
-        Returns the new patches and prompts, both (B, ., d); with `last` the patches are passed on as they came.
+        Returns the new patches (B, P, d), as they came with `last`, and the prompts A (B, C, d), yet to be fed.
         """
         q, k, v = self._project(self.norm1(prompts), queries=True)
         q_patch, k_patch, v_patch = self._project(self.norm1(patches), queries=not last)
         batch = patches.shape[0]
         k = torch.cat([k_patch, k.expand(batch, -1, -1, -1)], dim=2)  # (B, heads, P+C, head_width)
         v = torch.cat([v_patch, v.expand(batch, -1, -1, -1)], dim=2)
-        prompts = self._attend_and_feed(q.expand(batch, -1, -1, -1), k, v, prompts)
+        prompts = self._attend(q.expand(batch, -1, -1, -1), k, v, prompts)
         if not last:
-            patches = self._attend_and_feed(q_patch, k, v, patches)
+            patches = self.feed(self._attend(q_patch, k, v, patches))
         return patches, prompts
 
     def _project(self, tokens: Tensor, *, queries: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -68,12 +70,26 @@ class VSILayer(nn.Module):
         split = parts.unflatten(-1, (3 if queries else 2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         return (split[0], split[1], split[2]) if queries else (split[0][:, :, :0], split[0], split[1])
 
-    def _attend_and_feed(self, q: Tensor, k: Tensor, v: Tensor, tokens: Tensor) -> Tensor:
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, tokens: Tensor) -> Tensor:
         attended = F.scaled_dot_product_attention(q, k, v, scale=self.scale)  # eq. 3 and 4
         a = self.out(attended.transpose(1, 2).flatten(2))  # (B, tokens, d)
-        a = a + tokens if self.residual else a
-        z = self.ffn(self.norm2(a))  # eq. 5
+        return a + tokens if self.residual else a
+
+    def feed(self, a: Tensor) -> Tensor:
+        """Z' (B, tokens, d) of A, eq. 5."""
+        z = self.ffn(self.norm2(a))
         return z + a if self.residual else z
+
+    def feed_and_dot(self, a: Tensor, prompts: Tensor) -> Tensor:
+        """(B, C) dot products of fed tokens A (B, C, d) with prompts (C, d), W folded into the prompts where it can be.
+
+        It cannot with a residual, and not while dropout is active behind W.
+        """
+        final, dropout = self.ffn[3], self.ffn[4]
+        if self.residual or (self.training and dropout.p > 0):
+            return torch.einsum("bcd,cd->bc", self.feed(a), prompts)
+        hidden = self.ffn[:3](self.norm2(a))  # (B, C, hidden)
+        return torch.einsum("bch,ch->bc", hidden, prompts @ final.weight) + prompts @ final.bias
 
     def attention(self, patches: Tensor, prompts: Tensor) -> Tensor:
         """(B, heads, C, P + C) weights of the prompts on all tokens, which sum to 1 along the last axis."""
@@ -97,7 +113,15 @@ class VSI(nn.Module):
         )
 
     def forward(self, patches: Tensor, prompts: Tensor) -> Tensor:
-        """Patches (B, P, d) and prompts (C, d) to refined prompts (B, C, d)."""
-        for number, layer in enumerate(self.layers, start=1):
-            patches, prompts = layer(patches, prompts, last=number == len(self.layers))
-        return prompts
+        """Patches (B, P, d) and prompts (C, d) to refined prompts P' (B, C, d)."""
+        return self.layers[-1].feed(self._before_last_feed(patches, prompts))
+
+    def scores(self, patches: Tensor, prompts: Tensor) -> Tensor:
+        """(B, C) dot products p'_i . p_i, without forming P'."""
+        return self.layers[-1].feed_and_dot(self._before_last_feed(patches, prompts), prompts)
+
+    def _before_last_feed(self, patches: Tensor, prompts: Tensor) -> Tensor:
+        for layer in self.layers[:-1]:
+            patches, a = layer(patches, prompts, last=False)
+            prompts = layer.feed(a)
+        return self.layers[-1](patches, prompts, last=True)[1]

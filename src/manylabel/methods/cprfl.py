@@ -107,8 +107,10 @@ class CPRFL(Method):
     def scores(self, inputs: Features) -> Tensor:
         """(B, C) logits z_i = p'_i . p_i; a batch of one keeps its axis."""
         assert inputs.grid is not None
-        prompts = self.prompts()
-        refined = self.vsi(self.phi(inputs.grid), prompts)  # (B, C, d)
+        prompts, patches = self.prompts(), self.phi(inputs.grid)
+        if self.config.token_path and self.config.classifier_path:
+            return self.vsi.scores(patches, prompts)
+        refined = self.vsi(patches, prompts)  # (B, C, d)
         if not self.config.token_path:
             refined = refined.detach()
         classifier = prompts if self.config.classifier_path else prompts.detach()

@@ -7,80 +7,79 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from manylabel.labels import PRESENT, UNKNOWN
+from manylabel.labels import ABSENT, PRESENT, UNKNOWN
 from manylabel.metrics.checks import check
 from manylabel.metrics.counting import Counts
+from manylabel.metrics.ranking import BLOCK
 
-CHUNK = 200  # resamples weighed at once; bounds memory at 800 bytes per image
+Array = NDArray[np.float64]
+
+CHUNK = 200  # resamples weighed at once; bounds memory at 1.6 kB per image
 
 
-def resamples(images: int, number: int, seed: int) -> Iterator[NDArray[np.float32]]:
-    """Resamples of the images with replacement, as how often each was drawn: chunks (N, R) of `number` in all.
+def resamples(images: int, number: int, seed: int) -> Iterator[Array]:
+    """Resamples of the images with replacement, as how often each was drawn: chunks (R, N) of `number` in all.
 
     >>> [weights.shape for weights in resamples(5, 300, seed=0)]
-    [(5, 200), (5, 100)]
+    [(200, 5), (100, 5)]
     """
     rng = np.random.default_rng(seed)
-    for start in range(0, number, CHUNK):
+    for start in range(0, number if images else 0, CHUNK):
         drawn = rng.integers(0, images, (min(CHUNK, number - start), images))
-        counts = [np.bincount(row, minlength=images) for row in drawn]
-        yield np.ascontiguousarray(np.array(counts, np.float32).T)
+        yield np.array([np.bincount(row, minlength=images) for row in drawn], np.float64)
 
 
-def weighted_average_precision(
-    scores: NDArray[np.floating], labels: NDArray[np.int8], weights: NDArray[np.float32]
-) -> NDArray[np.float64]:
+def weighted_average_precision(scores: NDArray[np.floating], labels: NDArray[np.int8], weights: Array) -> Array:
     """Average precision of each class under each of R weightings of the images.
 
-    Each class is sorted once. Between two steps of its precision only the sum of the weights matters, so a
-    weighting costs one pass over the images ranked above the class's last positive.
+    Precision changes the average only at the positives' scores. Each image is placed once between those steps;
+    a weighting then costs one weighted count of the images, and nothing is sorted again.
 
     Arguments:
         scores, labels: (N, C) as in `average_precision`.
-        weights: (N, R) how often each image counts, at least 0.
+        weights: (R, N) how often each image counts, at least 0.
 
     Returns:
         (R, C); NaN where no positive has weight.
 
     >>> labels = np.array([[1], [-1], [1]], np.int8)
-    >>> weighted_average_precision(np.array([[0.9], [0.5], [0.4]]), labels, np.array([[1, 1], [1, 2], [1, 1]]))
+    >>> scores = np.array([[0.9], [0.5], [0.4]])
+    >>> weighted_average_precision(scores, labels, np.array([[1.0, 1, 1], [1, 2, 1]]))
     array([[0.83333333],
            [0.75      ]])
     """
     scores = check(scores, labels)
-    columns = [_one_class(scores[:, c], labels[:, c], weights) for c in range(scores.shape[1])]
-    return np.stack(columns, axis=1) if columns else np.zeros((weights.shape[1], 0))
+    result = np.full((len(weights), scores.shape[1]), np.nan)
+    for c in np.flatnonzero((labels == PRESENT).any(axis=0)):
+        result[:, c] = _one_class(scores[:, c], labels[:, c], weights)
+    return result
 
 
-def _one_class(
-    column: NDArray[np.floating], states: NDArray[np.int8], weights: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    known = np.flatnonzero(states != UNKNOWN)
-    order = known[np.argsort(-column[known])]  # best first
-    positives = np.flatnonzero(states[order] == PRESENT)  # their ranks
-    if len(positives) == 0:
-        return np.full(weights.shape[1], np.nan)
-    descending = -column[order]
-    ends = np.unique(np.searchsorted(descending, descending[positives], side="right"))  # (K,) one per step
-    starts = np.concatenate([[0], ends[:-1]])
-    ranked = np.add.reduceat(weights[order[: ends[-1]]], starts, axis=0)  # (K, R) weight within each step
-    gained = np.add.reduceat(weights[order[positives]], np.searchsorted(positives, starts), axis=0)
-    true = np.cumsum(gained, axis=0, dtype=np.float64)
-    at_least = np.cumsum(ranked, axis=0, dtype=np.float64)
+def _one_class(column: NDArray[np.floating], states: NDArray[np.int8], weights: Array) -> Array:
+    steps = np.unique(column[states == PRESENT])  # (K,) ascending
+    place = np.searchsorted(steps, column, side="right")  # 0: below every positive
+    code = np.where(states == UNKNOWN, 0, 2 * place + (states == PRESENT))
+    bins = 2 * len(steps) + 2
+    drawn = np.stack([np.bincount(code, weights=row, minlength=bins) for row in weights])
+    drawn = drawn.reshape(len(weights), -1, 2)[:, :0:-1]  # (R, K, negatives | positives), best step first
+    gained = drawn[..., 1]
+    true, at_least = np.cumsum(gained, axis=1), np.cumsum(drawn.sum(axis=2), axis=1)
     precision = np.divide(true, at_least, out=np.zeros_like(true), where=at_least > 0)
     with np.errstate(invalid="ignore"):
-        return (gained * precision).sum(axis=0) / true[-1]
+        return (gained * precision).sum(axis=1) / true[:, -1]
 
 
-def weighted_counts(decisions: NDArray[np.bool_], labels: NDArray[np.int8], weights: NDArray[np.float32]) -> Counts:
-    """`count` under each of R weightings: a `Counts` of arrays (R, C)."""
-    present = labels == PRESENT
-    wrong = decisions & (labels != PRESENT) & (labels != UNKNOWN)
-
-    def total(cells: NDArray[np.bool_]) -> NDArray[np.float64]:
-        return (weights.T @ cells.astype(np.float32)).astype(np.float64)
-
-    return Counts(total(decisions & present), total(wrong), total(present))
+def weighted_counts(decisions: NDArray[np.bool_], labels: NDArray[np.int8], weights: Array) -> Counts:
+    """`count` under each of R weightings (R, N): a `Counts` of arrays (R, C)."""
+    shape = (len(weights), labels.shape[1])
+    counts = Counts(np.zeros(shape), np.zeros(shape), np.zeros(shape))
+    for start in range(0, shape[1], BLOCK):
+        block = slice(start, start + BLOCK)
+        decided, states = decisions[:, block], labels[:, block]
+        counts.true_positives[:, block] = weights @ (decided & (states == PRESENT)).astype(np.float64)
+        counts.false_positives[:, block] = weights @ (decided & (states == ABSENT)).astype(np.float64)
+        counts.positives[:, block] = weights @ (states == PRESENT).astype(np.float64)
+    return counts
 
 
 def basic_interval(estimate: float, resampled: NDArray[np.float64], level: float) -> list[float] | None:

@@ -65,8 +65,8 @@ def precision_recall_f1(counts: Counts) -> dict[str, Array]:
     precision = _share(true, true + wrong)
     recall = _share(true, positives)
     classes = judged.sum(axis=-1)
-    cp = _mean(precision * judged, classes)
-    cr = _mean(recall * judged, classes)
+    cp = _mean(precision, classes)  # without a positive there is no true positive: these classes add 0
+    cr = _mean(recall, classes)
     total = true.sum(axis=-1)
     op = np.where(classes > 0, _share(total, total + wrong.sum(axis=-1)), np.nan)
     recall_overall = np.where(classes > 0, _share(total, positives.sum(axis=-1)), np.nan)
@@ -92,4 +92,4 @@ def _mean(values: Array, number: Array) -> Array:
 
 def _harmonic(a: Array, b: Array) -> Array:
     both = a + b
-    return np.where(np.isnan(both), np.nan, 2 * _share(a * b, np.where(both > 0, both, 0)))
+    return np.where(np.isnan(both), np.nan, 2 * _share(a * b, both))

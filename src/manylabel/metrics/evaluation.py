@@ -12,10 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from manylabel.labels import PRESENT, UNKNOWN, ManylabelError
 from manylabel.metrics.bootstrap import basic_interval, resamples, weighted_average_precision, weighted_counts
 from manylabel.metrics.checks import check
-from manylabel.metrics.counting import count, precision_recall_f1
+from manylabel.metrics.counting import Counts, count, precision_recall_f1
 from manylabel.metrics.groups import GROUPS, frequency_groups
 from manylabel.metrics.ranking import average_precision
 
+HEADLINE = ("map", "map_head", "map_medium", "map_tail", "cf1", "of1", "cp", "cr", "op", "or")
+INTERVALS = HEADLINE[:6]
 METHOD = (
     "basic (reversed percentile) bootstrap over images, classes and thresholds fixed; a class is left out of the"
     " resamples that hold none of its positives"
@@ -81,16 +83,18 @@ def evaluate(
     counts = None if train_counts is None else np.asarray(train_counts)
     group = None if counts is None else frequency_groups(counts, head=settings.head, tail=settings.tail)
     ap = average_precision(scores, labels)
+    decided = None if decisions is None else count(decisions, labels)
+    numbers = _numbers(ap, group, decided)
     positives = (labels == PRESENT).sum(axis=0)
-    f1 = np.full(len(names), np.nan) if decisions is None else count(decisions, labels).f1
+    f1 = np.full(len(names), np.nan) if decided is None else decided.f1
     return {
         "images": len(scores),
         "classes": len(names),
         "classes_without_positives": int((positives == 0).sum()),
         "classes_map_averaged": int((positives > 0).sum()),
         "unknown_share": float((labels == UNKNOWN).mean()) if labels.size else 0.0,
-        **_headline(ap, group, decisions, labels),
-        "intervals": _intervals(scores, labels, group, decisions, settings),
+        **{key: _plain(numbers[key]) if key in numbers else None for key in HEADLINE},
+        "intervals": _intervals(numbers, scores, labels, group, decisions, settings),
         "bootstrap": {
             "method": METHOD,
             "resamples": settings.resamples,
@@ -114,20 +118,15 @@ def evaluate(
     }
 
 
-def _headline(
-    ap: NDArray[np.float64],
-    group: NDArray[np.str_] | None,
-    decisions: NDArray[np.bool_] | None,
-    labels: NDArray[np.int8],
-) -> dict[str, float | None]:
-    numbers = _mean_ap(ap, group)
-    if decisions is not None:
-        numbers |= precision_recall_f1(count(decisions, labels))
-    keys = ("map", "map_head", "map_medium", "map_tail", "cf1", "of1", "cp", "cr", "op", "or")
-    return {key: _plain(numbers[key]) if key in numbers else None for key in keys}
+def _numbers(
+    ap: NDArray[np.float64], group: NDArray[np.str_] | None, decided: Counts | None
+) -> dict[str, NDArray[np.float64]]:
+    """The headline numbers that can be had, from AP (..., C) and counts (..., C); the last axis is reduced."""
+    return _mean_ap(ap, group) | ({} if decided is None else precision_recall_f1(decided))
 
 
 def _intervals(
+    numbers: dict[str, NDArray[np.float64]],
     scores: NDArray[np.floating],
     labels: NDArray[np.int8],
     group: NDArray[np.str_] | None,
@@ -135,22 +134,18 @@ def _intervals(
     settings: Settings,
 ) -> dict[str, list[float] | None]:
     """[low, high] of each mean AP and, where there are decisions, of CF1 and OF1."""
-    resampled: dict[str, list[NDArray[np.float64]]] = {}
-    estimates = _mean_ap(average_precision(scores, labels), group)
-    if decisions is not None:
-        estimates |= precision_recall_f1(count(decisions, labels))
-    for weights in resamples(len(scores), settings.resamples, settings.seed) if len(scores) else ():
-        numbers = _mean_ap(weighted_average_precision(scores, labels, weights), group)
-        if decisions is not None:
-            numbers |= precision_recall_f1(weighted_counts(decisions, labels, weights))
-        for key, values in numbers.items():
-            resampled.setdefault(key, []).append(values)
-    keys = ("map", "map_head", "map_medium", "map_tail", "cf1", "of1")
+    resampled: dict[str, list[NDArray[np.float64]]] = {key: [] for key in INTERVALS}
+    for weights in resamples(len(scores), settings.resamples, settings.seed):
+        ap = weighted_average_precision(scores, labels, weights)
+        decided = None if decisions is None else weighted_counts(decisions, labels, weights)
+        drawn = _numbers(ap, group, decided)
+        for key in INTERVALS:
+            resampled[key].append(drawn.get(key, np.zeros(0)))
     return {
-        key: basic_interval(float(estimates[key]), np.concatenate(resampled[key]), settings.level)
-        if key in resampled
+        key: basic_interval(float(numbers[key]), np.concatenate(values), settings.level)
+        if key in numbers and values
         else None
-        for key in keys
+        for key, values in resampled.items()
     }
 
 

@@ -9,6 +9,7 @@ from manylabel.labels import PRESENT, UNKNOWN
 from manylabel.metrics.checks import check
 
 BLOCK = 64  # columns turned at once: wide enough to read memory in lines, small enough to stay in cache
+FEW = 1 / 256  # share of positives up to which counting the images above each is cheaper than sorting the class
 
 
 def average_precision(scores: NDArray[np.floating], labels: NDArray[np.int8]) -> NDArray[np.float64]:
@@ -33,20 +34,22 @@ def average_precision(scores: NDArray[np.floating], labels: NDArray[np.int8]) ->
     result = np.full(scores.shape[1], np.nan)
     for start in range(0, scores.shape[1], BLOCK):
         block = slice(start, start + BLOCK)
-        columns = np.ascontiguousarray(scores[:, block].T)  # (block, N)
+        columns = np.array(scores[:, block].T, order="C")  # (block, N), always a copy: it is changed below
         states = np.ascontiguousarray(labels[:, block].T)
         columns[states == UNKNOWN] = -np.inf  # below every threshold, hence never counted
-        positives = [column[state == PRESENT] for column, state in zip(columns, states, strict=True)]
-        columns.sort(axis=1)
-        result[block] = [_one_class(column, own) for column, own in zip(columns, positives, strict=True)]
+        result[block] = [_one_class(*pair) for pair in zip(columns, states, strict=True)]
     return result
 
 
-def _one_class(column: NDArray[np.floating], positives: NDArray[np.floating]) -> float:
-    """From one class's ascending scores and its positives' scores; only the positives are ranked."""
+def _one_class(column: NDArray[np.floating], states: NDArray[np.int8]) -> float:
+    """AP of one class's scores (N,), which are sorted in place; only the positives are ranked."""
+    positives = np.sort(column[states == PRESENT])
     if len(positives) == 0:
         return np.nan
-    positives.sort()
-    at_least = len(column) - np.searchsorted(column, positives)  # images scored at least as high
+    if len(positives) <= FEW * len(column):
+        at_least = np.array([np.count_nonzero(column >= score) for score in positives])
+    else:
+        column.sort()
+        at_least = len(column) - np.searchsorted(column, positives)  # images scored at least as high
     true = len(positives) - np.searchsorted(positives, positives)  # positives among them
     return float(np.mean(true / at_least))

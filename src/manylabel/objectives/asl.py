@@ -60,7 +60,7 @@ def _negative(scores: Tensor, gamma: float, clip: float, detach: bool) -> Tensor
         weight, log_absent = torch.exp(gamma * logsigmoid(scores)), logsigmoid(-scores)
     else:
         above = torch.sigmoid(scores) > clip
-        # Cells below the clip cost 0; the stand-in 0.5 keeps the derivative of their unused branch finite.
+        # Cells below the clip cost 0; the stand-in 0.5 keeps NaN out of the backward pass of their unused branch.
         shifted = torch.where(above, torch.sigmoid(scores) - clip, 0.5)  # p_m
         weight, log_absent = shifted**gamma * above, torch.log1p(-shifted)
     return -(weight.detach() if detach else weight) * log_absent

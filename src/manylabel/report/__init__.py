@@ -6,6 +6,7 @@ The page opens offline, asks nothing of the network (its content security policy
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from manylabel.report.inputs import ReportData
@@ -15,7 +16,7 @@ __all__ = ["ReportData", "render", "write"]
 
 
 def write(path: str | Path, data: ReportData) -> Path:
-    """Write the page of `data` to `path` (UTF-8, below 3 MB), making its folder; returns the path.
+    """Write the page of `data` to `path` (UTF-8, below 3 MB), whole or not at all, making its folder.
 
     >>> import tempfile, types
     >>> import numpy as np
@@ -31,5 +32,10 @@ def write(path: str | Path, data: ReportData) -> Path:
     path = Path(path)
     text = render(data)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode("utf-8"))
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(text.encode("utf-8"))
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
     return path

@@ -89,8 +89,8 @@ def histogram(scores: Floats, labels: NDArray[np.int8], bins: int) -> dict[str, 
     if not len(known):
         return None
     low, high = float(known.min()), float(known.max())
-    if high <= low:
-        low, high = low - 0.5, high + 0.5
+    if high - low <= 1e-6 * abs(high):  # bins would be narrower than floats can tell apart
+        low, high = low - 0.5 - abs(low) / 1000, high + 0.5 + abs(high) / 1000
     counts = [np.histogram(scores[labels == s], bins, (low, high))[0].tolist() for s in (PRESENT, ABSENT)]
     low, high = (float(f"{x:.6g}") for x in (low, high))
     return {"low": low, "high": high, "positive": counts[0], "negative": counts[1]}

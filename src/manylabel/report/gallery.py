@@ -58,8 +58,8 @@ def gallery(data: ReportData, *, per_class: int, most: int) -> dict[str, Any]:
 
 
 def thousandths(p: float) -> int:
-    """A probability in whole thousandths; only 0 and 1 themselves become 0 and 1000."""
-    return int(np.clip(round(1000 * p), 1, 999)) if 0 < p < 1 else round(1000 * p)
+    """A probability in whole thousandths; the page shows 0 as "below 0.1 %" and 1000 as "above 99.9 %"."""
+    return round(1000 * float(p))
 
 
 def outcomes(data: ReportData, row: int, *, most: int = 24) -> dict[str, Any]:

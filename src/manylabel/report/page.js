@@ -75,7 +75,7 @@ function describe(c) {
   return `${D.names[c]}\n${seen}${count(D.test[c])} ${D.part} positives\n${ap}\nthreshold ${D.cutsGiven ? plain(D.cuts[c]) : "not given"}, F1 ${percent(D.f1[c])} %`;
 }
 function bars() {
-  const place = at("bars"), left = 34, top = 26, high = 210, low = D.train ? 56 : 0, named = C <= 150;
+  const place = at("bars"), left = 42, top = 26, high = 210, low = D.train ? 56 : 0, named = C <= 150;
   const pitch = clamp((place.clientWidth - left - 4) / C, named ? 11.5 : 2.5, 46), width = left + pitch * C + 4;
   const under = named ? 96 : 10, svg = canvas(Math.ceil(width), top + high + low + under, "Average precision of every class");
   svg.setAttribute("role", "group");
@@ -90,7 +90,7 @@ function bars() {
     const x = left + k * pitch, gap = pitch > 5 ? 1 : 0, ap = D.ap[c];
     const column = draw("g", { class: "column", role: "button", tabindex: k ? -1 : 0, "data-i": c, "aria-label": describe(c).replaceAll("\n", ", ") });
     column.append(draw("rect", { x, y: top, width: pitch, height: high + low + under - 8, class: "hit" }));
-    if (ap == null) column.append(words(x + pitch / 2, top + high - 3, "×", { "text-anchor": "middle" }));
+    if (ap == null) column.append(words(x + pitch / 2, top + high - 3, named ? "×" : "", { "text-anchor": "middle" }));
     else column.append(draw("rect", { x: x + gap, y: top + high * (1 - ap), width: pitch - 2 * gap, height: Math.max(high * ap, 1), class: groupOf(c) }));
     if (D.train) column.append(draw("rect", { x: x + gap, y: top + high + 1, width: pitch - 2 * gap, height: (low - 4) * Math.log1p(D.train[c]) / Math.log1p(most), class: groupOf(c) + " train" }));
     if (named) column.append(words(0, 0, cut(D.names[c], 16), { "text-anchor": "end", transform: `translate(${x + pitch / 2 + 4} ${top + high + low + 6}) rotate(-90)` }));
@@ -294,19 +294,20 @@ function prepareTable() {
 // == gallery
 const OUTCOMES = ["hit", "extra", "missed", "unjudged"], PAGE = 24;
 let page = PAGE;
+const chance = (p) => (p < 1 ? "below 0.1" : p > 999 ? "above 99.9" : (p / 10).toFixed(1)) + " %";
 function card([k, c, p], kind) {
   const image = D.gallery.images[k], chips = image.labels.map(([j, outcome, q]) =>
-    make("span", { class: `chip ${OUTCOMES[outcome]}${j === c ? " this" : ""}`, title: `${D.names[j]}: probability ${q / 10} %` }, D.names[j]));
+    make("span", { class: `chip ${OUTCOMES[outcome]}${j === c ? " this" : ""}`, title: `${D.names[j]}: probability ${chance(q)}` }, D.names[j]));
   if (image.more) chips.push(make("span", { class: "chip" }, `and ${image.more} more`));
   const picture = image.picture ? make("img", { src: image.picture, alt: `Image ${image.id}`, loading: "lazy", decoding: "async" }) : make("div", { class: "nopicture" }, "no picture");
-  const said = `${kind === "extra" ? "decided" : "missed"} at ${(p / 10).toFixed(1)} %`;
-  return make("li", {}, picture, make("h3", { class: "name" }, D.names[c]), make("p", {}, said), make("p", { class: "id" }, image.id + (image.unknown ? ` (${image.unknown} unknown)` : "")), make("p", { class: "chips" }, ...chips));
+  const said = `${kind === "extra" ? "decided" : "missed"} at ${chance(p)}`;
+  return make("li", {}, picture, make("h3", { class: "name" }, D.names[c]), make("p", {}, said), make("p", { class: "id" }, image.id + (image.unknown ? ` · ${image.unknown} label${image.unknown > 1 ? "s" : ""} unknown` : "")), make("p", { class: "chips" }, ...chips));
 }
 function cards() {
   const kind = at("which").elements.kind.value, only = at("error-class").value;
   const list = D.gallery[kind].filter(([, c]) => only === "" || c === +only);
   at("cards").replaceChildren(...list.slice(0, page).map((error) => card(error, kind)));
-  if (!list.length) absent("cards", kind === "extra" ? "No false positives to show." : "No false negatives to show.");
+  if (!list.length) at("cards").append(make("li", { class: "absent" }, `No false ${kind === "extra" ? "positives" : "negatives"} to show.`));
   at("error-count").textContent = `${Math.min(page, list.length)} of ${list.length} kept`;
   at("more").hidden = list.length <= page;
 }
@@ -369,7 +370,7 @@ function matrix() {
 }
 function prepareMatrix() {
   const n = D.matrix.classes.length, some = n < C ? ` The ${n} most frequent of ${count(C)} classes.` : "";
-  at("matrix-lead").textContent = `Row: the class that is present. Column: how often the other one is too, P(column | row), over images where the other is known; darker is more often.${some}`;
+  at("matrix-lead").textContent = `Row: the class that is present. Column: how often the other one is too, P(column | row), over images where the other is known.${some}`;
   at("matrix-table").append(...Object.keys(D.matrix.tables).map((what) => make("option", {}, what)));
   at("matrix-form").onchange = matrix;
   at("matrix-form").onsubmit = (event) => event.preventDefault();
@@ -377,7 +378,7 @@ function prepareMatrix() {
 }
 function unknown() {
   const parts = Object.keys(D.unknown);
-  if (!parts.some((part) => D.unknown[part].some((x) => x > 0))) return at("unknown-table").hidden = true;
+  if (!parts.some((part) => D.unknown[part].some((x) => x > 0))) return [at("unknown-table"), at("unknown-under")].forEach((e) => (e.hidden = true));
   const place = at("unknown"), left = 46, w = clamp((place.clientWidth - left - 4) / C, 3, 46), shares = (i, j) => D.unknown[parts[i]][D.order[j]];
   const svg = heat(place, {
     rows: parts.length, columns: C, cell: [w, 30], left, top: 0, under: at("unknown-under"), value: shares, label: "Share of unknown cells, class by part",
@@ -393,7 +394,10 @@ function perImage() {
   at("per-image-lead").textContent = `Mean ${mean[0].toFixed(2)} in truth, ${mean[1].toFixed(2)} as decided, both over known cells.`;
   const most = Math.max(1, ...truth, ...decided), pitch = (width - left) / truth.length, bar = Math.min(18, pitch * 0.4);
   const svg = canvas(width, top + high + 36, "Images by number of labels, truth and decided");
-  for (const share of [0, 0.5, 1]) svg.append(line(left, top + high * (1 - share), width, top + high * (1 - share), share ? "axis" : "base"), words(left - 6, top + high * (1 - share) + 4, count(Math.round(most * share)), { "text-anchor": "end" }));
+  for (const n of ticks(0, most, 3).filter(Number.isInteger)) {
+    const y = top + high * (1 - n / most);
+    svg.append(line(left, y, width, y, n ? "axis" : "base"), words(left - 6, y + 4, count(n), { "text-anchor": "end" }));
+  }
   truth.forEach((n, k) => {
     const x = left + (k + 0.5) * pitch, every = Math.ceil(22 / pitch);
     [[n, "truth", -bar], [decided[k], "decided", 0]].forEach(([m, kind, shift]) => svg.append(draw("rect", { x: x + shift, y: top + high * (1 - m / most), width: bar - 1, height: high * m / most, class: kind })));

@@ -24,7 +24,7 @@ LIMIT = 2_950_000
 """Bytes a page may have; the promise is below 3 MB."""
 
 MATRIX_CLASSES = 60
-PICTURES = 240
+PICTURES = 360
 LOG_ROWS = 400
 
 
@@ -41,10 +41,10 @@ class Detail:
 
 
 LEVELS = (
-    Detail(classes=120, points=200, bins=32, curves=120, rows=6000, errors=600),
-    Detail(classes=400, points=100, bins=32, curves=400, rows=6000, errors=600),
-    Detail(classes=1000, points=48, bins=24, curves=1000, rows=6000, errors=600),
-    Detail(classes=3000, points=16, bins=16, curves=3000, rows=6000, errors=300),
+    Detail(classes=120, points=200, bins=32, curves=120, rows=6000, errors=320),
+    Detail(classes=400, points=100, bins=32, curves=400, rows=6000, errors=320),
+    Detail(classes=1000, points=48, bins=24, curves=1000, rows=6000, errors=320),
+    Detail(classes=3000, points=16, bins=16, curves=3000, rows=6000, errors=240),
     Detail(classes=6000, points=16, bins=16, curves=2500, rows=6000, errors=200),
     Detail(classes=20000, points=12, bins=12, curves=800, rows=3000, errors=100),
     Detail(classes=10**9, points=12, bins=12, curves=200, rows=500, errors=60),
@@ -76,9 +76,8 @@ def pictures_within(data: ReportData, payload: dict[str, Any], room: int) -> lis
     left_out, missing = add_pictures(payload["gallery"], data.pictures, room=room, most=PICTURES)
     notes = []
     if left_out:
-        notes.append(
-            f"Gallery: {left_out} of {len(payload['gallery']['images'])} images are shown without a picture to keep this file small."
-        )
+        images = len(payload["gallery"]["images"])
+        notes.append(f"Gallery: {left_out} of {images} images have no picture here, to keep this file small.")
     if missing:
         named = "; ".join(missing[:5]) + ("; …" if len(missing) > 5 else "")
         notes.append(f"Gallery: {len(missing)} pictures could not be had ({named[:600]}).")
@@ -89,9 +88,7 @@ def limits(data: ReportData, level: Detail) -> list[str]:
     """What this level of detail leaves out, in words."""
     classes, notes = len(data.names), []
     if level.points < LEVELS[0].points:
-        notes.append(
-            f"Curves are drawn with at most {level.points} points a class, to keep {classes:,} classes in one small file."
-        )
+        notes.append(f"Curves have at most {level.points} points each, to keep {classes:,} classes in one small file.")
     if classes > level.curves:
         notes.append(f"Curves are kept for the {level.curves:,} most frequent of {classes:,} classes.")
     if classes > level.rows:
@@ -205,8 +202,7 @@ def embedded(payload: Any) -> str:
     '{"name":"\\\\u003c/script\\\\u003e","ap":null}'
     """
     text = json.dumps(finite(payload), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    escapes = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-    return text.translate(str.maketrans(escapes))
+    return text.translate({ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
 
 
 def finite(value: Any) -> Any:

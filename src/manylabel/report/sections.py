@@ -1,52 +1,21 @@
-"""The parts of the page that need no script: headline, class table, notes, reproduction. All text is escaped."""
+"""The parts of the page that need no script: leads, tables, notes, reproduction. All text is escaped."""
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from manylabel.labels import PRESENT, UNKNOWN
+from manylabel.labels import PRESENT
+from manylabel.report.headline import forest, hero, summary
 from manylabel.report.inputs import ReportData
+from manylabel.report.words import number, percent, text
 
-HEADLINE = {
-    "map": ("mAP", "over classes with a positive"),
-    "map_head": ("mAP head", "at least {head} training positives"),
-    "map_medium": ("mAP medium", "{tail} to {below_head} training positives"),
-    "map_tail": ("mAP tail", "fewer than {tail} training positives"),
-    "cf1": ("CF1", "harmonic mean of CP and CR"),
-    "cp": ("CP", "precision, averaged over classes"),
-    "cr": ("CR", "recall, averaged over classes"),
-    "of1": ("OF1", "harmonic mean of OP and OR"),
-    "op": ("OP", "precision over all decisions"),
-    "or": ("OR", "recall over all labels"),
-}
-
-
-LEGEND = "".join(f'<span><i style="opacity:{v**0.5:.2f}"></i>{100 * v:g} %</span>' for v in (0.01, 0.05, 0.2, 0.5, 1.0))
-LEGEND = f'<p class="legend scripted"><span><i class="zero"></i>0 %</span>{LEGEND}</p>'
-
-
-def text(value: Any) -> str:
-    """Escaped for element content and quoted attributes."""
-    return html.escape(str(value), quote=True).replace("\x00", "\ufffd")
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """A fraction as a percentage without its sign, or a dash.
-
-    >>> percent(0.4934), percent(None), percent(float("nan"))
-    ('49.3', '–', '–')
-    """
-    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f}"
-
-
-def number(value: float | None) -> str:
-    """A plain number at four significant digits, or a dash."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:.4g}".replace("-", "−")
+STEPS = "".join(f'<span><i style="opacity:{v**0.5:.2f}"></i>{100 * v:g} %</span>' for v in (0.01, 0.05, 0.2, 0.5, 1))
+LEGEND = f'<p class="legend scripted"><span><i class="zero"></i>0 %</span>{STEPS}</p>'
+"""The heat maps' scale: opacity is the square root of the share."""
 
 
 def all_sections(data: ReportData, payload: dict[str, Any], notes: list[str], *, rows: int) -> dict[str, str]:
@@ -71,78 +40,6 @@ def all_sections(data: ReportData, payload: dict[str, Any], notes: list[str], *,
     }
 
 
-def summary(data: ReportData) -> str:
-    """The facts under the title."""
-    m = data.metrics
-    images, classes = m.get("images", len(data.ids)), m.get("classes", len(data.names))
-    empty = m.get("classes_without_positives", int((~(data.labels == PRESENT).any(axis=0)).sum()))
-    unknown = m.get("unknown_share", float((data.labels == UNKNOWN).mean()) if data.labels.size else None)
-    facts = [
-        ("images", f"{text(data.part)} images", f"{images:,}"),
-        ("classes", "classes", f"{classes:,}"),
-        ("classes_without_positives", "classes without a positive, left out of means", f"{empty:,}"),
-        ("unknown_share", "of cells unknown, left out of every number", f"{percent(unknown)} %"),
-    ]
-    return "".join(f'<div data-key="{key}"><dt>{words}</dt><dd>{value}</dd></div>' for key, words, value in facts)
-
-
-def interval(metrics: Mapping[str, Any], key: str) -> tuple[float, float] | None:
-    """The bootstrap interval of a number, or None where there is none."""
-    pair = (metrics.get("intervals") or {}).get(key)
-    if pair is None or any(x is None or not math.isfinite(x) for x in pair):
-        return None
-    return float(pair[0]), float(pair[1])
-
-
-def level_words(metrics: Mapping[str, Any]) -> str:
-    """How the intervals are called."""
-    level = (metrics.get("bootstrap") or {}).get("level")
-    return f"{100 * level:g} % bootstrap interval" if level else "bootstrap interval"
-
-
-def hero(metrics: Mapping[str, Any]) -> str:
-    """The one number, large."""
-    value, between = metrics.get("map"), interval(metrics, "map")
-    line = f"{level_words(metrics)} {percent(between[0])} – {percent(between[1])}" if between else "no interval given"
-    if value is None:
-        line = "not defined: no class has a positive among these images"
-    return (
-        f'<p class="hero-label">mean average precision</p><p class="hero-number" data-key="hero">{percent(value)}'
-        f'<span class="unit">%</span></p><p class="hero-interval">{line}</p>'
-    )
-
-
-def forest(metrics: Mapping[str, Any]) -> str:
-    """Every headline number as a point with its interval on one scale of 0 to 100."""
-    groups = metrics.get("groups") or {}
-    head, tail = groups.get("head_from", 100), groups.get("tail_below", 20)
-    bounds = {"head": head, "tail": tail, "below_head": head - 1}
-    rows = [forest_row(metrics, key, name, words.format(**bounds)) for key, (name, words) in HEADLINE.items()]
-    caption = f"Point: the number. Line: its {level_words(metrics)} over images."
-    if not any(interval(metrics, key) for key in HEADLINE):
-        caption = "No bootstrap intervals were given."
-    head = '<tr><th scope="col">measure<th scope="col"><span class="sr">position</span><th scope="col">%<th scope="col">interval'
-    return f'<table class="forest"><caption>{caption}</caption><thead>{head}<tbody>{"".join(rows)}</table>'
-
-
-def forest_row(metrics: Mapping[str, Any], key: str, name: str, meaning: str) -> str:
-    """One measure: name, mark, number, interval."""
-    value, between = metrics.get(key), interval(metrics, key)
-    mark = whisker = ""
-    if value is not None and math.isfinite(value):
-        mark = f'<i class="dot" style="left:{100 * value:.2f}%"></i>'
-    if between:
-        low, high = between
-        whisker = f'<i class="whisker" style="left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%"></i>'
-    range_text = f"{percent(between[0])} – {percent(between[1])}" if between else "–"
-    group = key.removeprefix("map_") if key.startswith("map_") else ("map" if key == "map" else "f1")
-    return (
-        f'<tr class="is-{group}" data-key="{key}"><th scope="row">{name}<small>{meaning}</small>'
-        f'<td class="track"><span aria-hidden="true">{whisker}{mark}</span>'
-        f'<td class="n">{percent(value)}<td class="n range">{range_text}'
-    )
-
-
 def note_list(notes: list[str], *, most: int = 100) -> str:
     """Warnings and remarks, or a plain word that there are none."""
     if not notes:
@@ -154,8 +51,14 @@ def note_list(notes: list[str], *, most: int = 100) -> str:
 def bars_lead(data: ReportData) -> str:
     """What the bars are sorted by."""
     if data.has_training_counts:
-        return "One column per class, the most frequent in training at the left. Above the line its AP, below the line its training positives on a logarithmic scale."
-    return "One column per class. How often each class occurs in training is not known here, so columns are sorted by positives among these images and not grouped."
+        return (
+            "One column per class, the most frequent in training at the left. Above the line its AP, below the line"
+            " its training positives on a logarithmic scale."
+        )
+    return (
+        "One column per class. How often each class occurs in training is not known here, so columns are sorted by"
+        " positives among these images and not grouped."
+    )
 
 
 def class_table(data: ReportData, rows: int) -> str:
@@ -165,8 +68,8 @@ def class_table(data: ReportData, rows: int) -> str:
     unknown = data.unknown.mean(axis=0) if len(data.ids) else np.full(len(data.names), np.nan)
     parts = "".join(f'<th scope="col" class="n">{text(p)} positives' for p in positives)
     head = (
-        f'<tr><th scope="col">class<th scope="col">group{parts}<th scope="col" class="n">unknown %'
-        '<th scope="col" class="n">AP %<th scope="col" class="n">threshold<th scope="col" class="n">F1 %'
+        '<tr><th scope="col">class<th scope="col">group<th scope="col" class="n">AP %<th scope="col" class="n">F1 %'
+        f'<th scope="col" class="n">threshold{parts}<th scope="col" class="n">unknown %'
     )
     body = "".join(class_row(data, c, positives, float(unknown[c])) for c in data.order[:rows].tolist())
     return f"<thead>{head}<tbody>{body}"
@@ -178,10 +81,11 @@ def class_row(data: ReportData, c: int, positives: Mapping[str, Any], unknown: f
     group, ap = entry.get("group") or "–", entry.get("ap")
     counts = "".join(f'<td class="n">{int(column[c])}' for column in positives.values())
     bar = f' style="--v:{ap:.3f}"' if ap is not None and math.isfinite(ap) else ""
+    cut = float(data.cuts[c]) if data.thresholds is not None else None
     return (
         f'<tr data-i="{c}"><th scope="row"><button type="button">{text(data.names[c])}</button>'
-        f'<td class="g is-{text(group)}">{text(group)}{counts}<td class="n">{percent(unknown)}'
-        f'<td class="n ap"{bar}>{percent(ap)}<td class="n">{number(float(data.cuts[c]) if data.thresholds is not None else None)}<td class="n">{percent(entry.get("f1"))}\n'
+        f'<td class="g is-{text(group)}">{text(group)}<td class="n ap"{bar}>{percent(ap)}'
+        f'<td class="n">{percent(entry.get("f1"))}<td class="n">{number(cut)}{counts}<td class="n">{percent(unknown)}\n'
     )
 
 
@@ -217,7 +121,7 @@ def pairs(payload: dict[str, Any], *, most: int = 20) -> str:
         f'<tr><th scope="row">{text(i)}<td>{text(j)}<td class="n">{percent(p)}<td class="n">{n}'
         for p, n, i, j in sorted(cells, key=lambda cell: (-cell[0], -cell[1]))[:most]
     )
-    head = f'<tr><th scope="col">given<th scope="col">also<th scope="col" class="n">%<th scope="col" class="n">images'
+    head = '<tr><th scope="col">given<th scope="col">also<th scope="col" class="n">%<th scope="col" class="n">images'
     return f"<details><summary>Strongest pairs as a table ({text(what)})</summary><table>{head}{rows}</table></details>"
 
 
@@ -228,7 +132,7 @@ def unknown_lead(shares: Mapping[str, list[float | None]]) -> str:
         return f"No cell is unknown in {text(' / '.join(known))}: every image was judged for every class."
     means = ", ".join(f"{text(part)} {percent(float(np.mean(c)))} %" for part, c in known.items() if c)
     blank = sum(bool(column) and column[k] == 1 for column in shares.values() for k in range(len(column)))
-    extra = f" {blank} columns of this map are unknown from top to bottom of their part." if blank else ""
+    extra = f" Wholly unknown in a part: {blank} class{'' if blank == 1 else 'es'}." if blank else ""
     return f"Share of cells nobody judged, class by class: {means}.{extra}"
 
 
@@ -278,7 +182,8 @@ def reproduce(data: ReportData) -> str:
     if not data.config:
         return command + '<p class="absent">No configuration was given.</p>'
     rows = "".join(f'<tr><th scope="row">{text(key)}<td>{text(value)}' for key, value in flattened(data.config))
-    return f'{command}<div class="scroll"><table class="config"><caption class="sr">Configuration</caption>{rows}</table></div>'
+    caption = '<caption class="sr">Configuration</caption>'
+    return f'{command}<div class="scroll"><table class="config">{caption}{rows}</table></div>'
 
 
 def flattened(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -36,7 +36,7 @@ THEMES = {
 TONES = ("1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF")
 """Fitzpatrick skin tones of Unicode; every person is drawn in all of them and in none."""
 EVERYWHERE = ", ".join(THEMES)
-CLASSES: tuple[tuple[str, str, str], ...] = (  # class; themes; drawings by their Unicode short names; by frequency
+CLASSES: tuple[tuple[str, str, str], ...] = (  # name, themes, drawings; the most frequent class first
     (
         "person",
         EVERYWHERE,
@@ -54,24 +54,24 @@ CLASSES: tuple[tuple[str, str, str], ...] = (  # class; themes; drawings by thei
     ("book", "office, living room", "book closed_book green_book blue_book orange_book books notebook"),
     ("bird", "garden, harbour", "bird black_bird dove_of_peace eagle parrot owl"),
     ("house", "street, farm", "house house_with_garden derelict_house_building house_buildings"),
-    ("elephant", "safari", "elephant mammoth"),
+    ("butterfly", "garden", "butterfly"),
     ("drinking glass", "party, kitchen", "wine_glass cocktail tropical_drink tumbler_glass beer"),
-    ("cow", "farm", "cow cow2 ox water_buffalo"),
     ("computer", "office", "computer desktop_computer"),
+    ("cow", "farm", "cow cow2 ox water_buffalo"),
     ("cat", "living room, garden", "cat cat2 black_cat"),
-    ("shoe", "sports, party", "mans_shoe athletic_shoe high_heel sandal boot hiking_boot womans_flat_shoe"),
+    ("elephant", "safari", "elephant mammoth"),
     ("bowl", "kitchen", "ramen rice stew bowl_with_spoon green_salad curry"),
-    ("umbrella", "harbour, street", "umbrella closed_umbrella umbrella_with_rain_drops umbrella_on_ground"),
+    ("tractor", "farm", "tractor"),
     ("bus", "street", "bus oncoming_bus trolleybus minibus"),
     ("cake", "party, kitchen", "cake birthday cupcake moon_cake"),
-    ("monkey", "safari", "monkey monkey_face orangutan gorilla"),
+    ("zebra", "safari", "zebra_face"),
     ("clock", "office, living room", "alarm_clock mantelpiece_clock clock3 clock730 clock10 watch"),
     ("horse", "farm", "horse racehorse"),
     ("fish", "harbour", "fish tropical_fish blowfish shark"),
     ("bicycle", "street, sports", "bike"),
-    ("hat", "party, harbour", "tophat womans_hat billed_cap mortar_board"),
-    ("bag", "office, street", "handbag purse pouch school_satchel briefcase luggage"),
-    ("bread", "kitchen", "bread baguette_bread croissant bagel flatbread"),
+    ("pizza", "kitchen, party", "pizza"),
+    ("scissors", "office", "scissors"),
+    ("bread", "kitchen", "bread baguette_bread croissant"),
     ("balloon", "party", "balloon"),
     ("sheep", "farm", "sheep ram"),
     ("television", "living room", "tv"),
@@ -81,28 +81,29 @@ CLASSES: tuple[tuple[str, str, str], ...] = (  # class; themes; drawings by thei
     ("apple", "kitchen, garden", "apple green_apple"),
     ("giraffe", "safari", "giraffe_face"),
     ("guitar", "living room, party", "guitar banjo"),
-    ("train", "street", "train train2 metro light_rail tram bullettrain_side steam_locomotive"),
-    ("chicken", "farm", "rooster chicken hatching_chick baby_chick hatched_chick"),
-    ("airplane", "harbour", "airplane small_airplane airplane_departure airplane_arriving"),
+    ("train", "street", "train train2 metro bullettrain_side"),
+    ("chicken", "farm", "rooster chicken baby_chick"),
+    ("airplane", "harbour", "airplane airplane_departure"),
     ("trophy", "sports", "trophy"),
     ("pencil", "office", "pencil2 lower_left_crayon"),
     ("rabbit", "garden, farm", "rabbit rabbit2"),
     ("motorcycle", "street", "racing_motorcycle motor_scooter"),
-    ("pizza", "kitchen, party", "pizza"),
+    ("hat", "party, harbour", "tophat womans_hat billed_cap"),
     ("tiger", "safari", "tiger tiger2"),
     ("camera", "party, safari", "camera camera_with_flash video_camera"),
     ("turtle", "harbour", "turtle"),
     ("bed", "living room", "bed"),
-    ("tractor", "farm", "tractor"),
-    ("scissors", "office", "scissors"),
-    ("butterfly", "garden", "butterfly"),
+    ("umbrella", "harbour, street", "umbrella closed_umbrella umbrella_with_rain_drops umbrella_on_ground"),
+    ("bag", "office, street", "handbag purse school_satchel briefcase"),
+    ("shoe", "sports, party", "mans_shoe athletic_shoe high_heel sandal boot hiking_boot womans_flat_shoe"),
     ("drum", "party", "drum_with_drumsticks long_drum"),
-    ("zebra", "safari", "zebra_face"),
+    ("monkey", "safari", "monkey monkey_face orangutan gorilla"),
 )
+"""The order was chosen with difficulty in view (docs/demo-data.md): hard classes of many drawings stand low."""
 NAMES = tuple(name for name, _, _ in CLASSES)
 OTHERS = (
     "rock wood fire gem magnet hourglass bell anchor dna kite jigsaw game_die mirror_ball shell"
-    " snowflake comet key lock mag battery test_tube shield compass moyai thread candle bulb hammer"
+    " snowflake comet key lock mag battery test_tube shield compass thread candle bulb hammer"
     " wrench mushroom cactus cloud star bone eyeglasses gloves socks scarf crown ring spider snail"
     " bug bee crab octopus strawberry pineapple cookie"
 )

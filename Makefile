@@ -1,0 +1,57 @@
+# `make demo` and `make test` are all a newcomer needs; each sets itself up.
+
+PY := .venv/bin/python
+UV := .venv/bin/uv
+# A folder of wheels that pip is told to look into (for instance a CPU build of torch) is passed on to uv.
+LINKS = $${UV_FIND_LINKS-$$(.venv/bin/pip config get global.find-links 2>/dev/null || true)}
+
+.PHONY: demo test lint format docs bench-step bench-metrics bench-encode bench-coco80 slow realdata clean
+
+demo: .venv/demo
+	$(PY) -m manylabel demo
+
+test: .venv/dev lint
+	$(PY) -m pytest -n 2
+
+lint: .venv/dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	$(PY) -m mypy
+	$(PY) docs/generate.py --check
+
+format: .venv/dev
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+docs: .venv/dev
+	$(PY) docs/generate.py
+
+# What takes minutes, or photographs that are not part of the project.
+slow: .venv/dev
+	$(PY) -m pytest -m slow
+realdata: .venv/dev
+	$(PY) -m pytest -m realdata
+
+bench-step: .venv/dev
+	$(PY) benchmarks/cprfl_step.py
+bench-metrics: .venv/dev
+	$(PY) benchmarks/metrics.py
+bench-encode: .venv/dev
+	$(PY) benchmarks/encode.py
+bench-coco80: .venv/dev
+	$(PY) benchmarks/recipes.py recipes
+
+.venv/bin/uv:
+	python3 -m venv .venv
+	.venv/bin/pip install -q uv
+
+.venv/demo: pyproject.toml constraints.txt | .venv/bin/uv
+	UV_FIND_LINKS="$(LINKS)" $(UV) pip install -q --python $(PY) -c constraints.txt -e ".[demo]"
+	touch $@
+
+.venv/dev: pyproject.toml constraints.txt | .venv/bin/uv
+	UV_FIND_LINKS="$(LINKS)" $(UV) pip install -q --python $(PY) -c constraints.txt -e ".[dev]"
+	touch $@ .venv/demo
+
+clean:
+	rm -rf .venv runs build

@@ -1,0 +1,236 @@
+"""The whole path on drawn photographs: files in, model, decisions and report out; and what may go wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import manylabel
+from drawn import photographs
+from manylabel.labels import ManylabelError
+from manylabel.plan import plan
+from manylabel.run import train
+from manylabel.scores import load as load_scores
+
+FAST = {"encoder": {"image_size": 64}, "text": {"source": "random"}, "train": {"epochs": 2, "batch_size": 8}}
+FILES = {
+    "config.toml", "config.json", "model.safetensors", "labels.json", "scores-val.npz", "scores-test.npz",
+    "metrics.json", "log.csv", "report.html",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def one_cache(monkeypatch, cache):
+    monkeypatch.setenv("MANYLABEL_CACHE", str(cache))
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return photographs(tmp_path_factory.mktemp("photos"))
+
+
+def run(file, out, method="linear", **sections):
+    options = {name: {**FAST.get(name, {}), **sections.get(name, {})} for name in {*FAST, *sections}}
+    return train(plan(file, out, method=method, options=options))
+
+
+@pytest.mark.parametrize("method", ["cprfl", "linear", "ridge"])
+def test_a_run_folder_holds_what_it_promises_and_predicts_what_it_scored(photos, tmp_path, method):
+    folder = run(photos, tmp_path / "x", method)
+    assert {f.name for f in folder.iterdir()} >= FILES
+    numbers = json.loads((folder / "metrics.json").read_text())
+    wanted = {"images", "classes", "classes_without_positives", "unknown_share", "map", "map_head", "map_medium",
+              "map_tail", "cf1", "of1", "cp", "cr", "op", "or", "per_class"}  # fmt: skip
+    assert wanted <= set(numbers)
+    assert set(numbers["per_class"][0]) >= {
+        "name",
+        "train_positives",
+        "test_positives",
+        "ap",
+        "threshold",
+        "f1",
+        "group",
+    }
+    assert "NaN" not in (folder / "metrics.json").read_text()
+    scores = load_scores(folder / "scores-test.npz")
+    model = manylabel.load(folder)
+    predictions = model.predict([photos.parent / image for image in scores.ids])
+    for prediction, row in zip(predictions, scores.scores):
+        expected = model.probabilities(row)
+        got = [prediction.probabilities[name] for name in scores.names]
+        np.testing.assert_allclose(got, expected, atol=2e-5)
+        decided = {n for n, s, t in zip(scores.names, row, model.thresholds) if s >= t}
+        assert set(prediction.labels) == decided
+        assert list(prediction.probabilities.values()) == sorted(prediction.probabilities.values(), reverse=True)
+        for name in prediction.probabilities:
+            assert (prediction.probabilities[name] >= prediction.thresholds[name]) == (name in decided)
+
+
+def test_finetuning_trains_the_encoder_and_loads_again(photos, tmp_path):
+    folder = run(
+        photos,
+        tmp_path / "x",
+        "cprfl",
+        encoder={"image_size": 32, "finetune": True},
+        train={"epochs": 1, "batch_size": 6},
+    )
+    model = manylabel.load(folder)
+    frozen = manylabel.load(run(photos, tmp_path / "y", "cprfl", encoder={"image_size": 32}, train={"epochs": 1}))
+    assert model.encoder.key != frozen.encoder.key  # its weights moved
+    scores = load_scores(folder / "scores-test.npz")
+    again = model.predict([photos.parent / image for image in scores.ids])
+    expected = model.probabilities(scores.scores[0])
+    np.testing.assert_allclose([again[0].probabilities[n] for n in scores.names], expected, atol=1e-4)
+
+
+def test_the_second_method_starts_from_the_cache(photos, tmp_path, monkeypatch):
+    run(photos, tmp_path / "x", "linear")
+    from manylabel.encoders import cache
+
+    def no_decoding(*args, **kwargs):
+        raise AssertionError("an image was decoded again")
+
+    monkeypatch.setattr(cache, "decode", no_decoding)
+    run(photos, tmp_path / "y", "mlp")
+
+
+def test_same_seed_same_numbers_other_seed_others(photos, tmp_path):
+    scores = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        folder = run(photos, tmp_path / name, "cprfl", train={"seed": seed, "epochs": 1})
+        scores.append(load_scores(folder / "scores-test.npz").scores)
+    np.testing.assert_array_equal(scores[0], scores[1])
+    assert np.abs(scores[0] - scores[2]).max() > 0
+
+
+def test_where_keeps_only_such_training_rows(photos, tmp_path):
+    folder = run(photos, tmp_path / "x", data={"where": "good=1"})
+    assert json.loads((folder / "labels.json").read_text())["images"] == 9
+    assert len(load_scores(folder / "scores-test.npz").ids) == 9
+    with pytest.raises(ManylabelError, match="good"):
+        run(photos, tmp_path / "y", data={"where": "goood=1"})
+
+
+def test_a_file_without_parts_is_split_and_says_so(tmp_path):
+    folder = run(photographs(tmp_path / "p", 30, parts=False), tmp_path / "x")
+    sizes = [len(load_scores(folder / f"scores-{part}.npz").ids) for part in ("val", "test")]
+    assert sum(sizes) < 15
+    assert min(sizes) >= 2
+    assert any("split" in note or "val" in note for note in json.loads((folder / "metrics.json").read_text())["notes"])
+
+
+def test_damaged_images_stop_the_run_with_their_rows_or_are_left_out_by_wish(tmp_path):
+    labels = photographs(tmp_path / "p", 24)
+    whole = (tmp_path / "p/images/4.jpg").read_bytes()
+    (tmp_path / "p/images/4.jpg").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "p/images/8.jpg").write_bytes(b"")
+    (tmp_path / "p/images/9.jpg").unlink()
+    for finetune in (False, True):
+        with pytest.raises(ManylabelError) as told:
+            run(labels, tmp_path / f"x{finetune}", encoder={"finetune": finetune, "image_size": 32})
+        message = str(told.value)
+        assert "3 of 24 images cannot be read" in message
+        assert all(word in message for word in ("row 6", "row 10", "row 11", "4.jpg", "--skip-damaged"))
+    folder = run(labels, tmp_path / "y", data={"skip_damaged": True})
+    numbers = json.loads((folder / "metrics.json").read_text())
+    assert json.loads((folder / "labels.json").read_text())["images"] == 12 - 3
+    assert any("4.jpg" in note and "8.jpg" in note for note in numbers["notes"])
+    model = manylabel.load(folder)
+    good, bad = model.predict([tmp_path / "p/images/0.jpg", tmp_path / "p/images/8.jpg"])
+    assert good.error is None
+    assert bad.error
+    assert bad.as_dict() == {"image": str(tmp_path / "p/images/8.jpg"), "error": bad.error}
+
+
+def test_one_class_one_image_no_positive_and_all_unknown(tmp_path):
+    folder = tmp_path / "p"
+    photographs(folder, 8)
+    (folder / "one.csv").write_text("image,red\nimages/0.jpg,1\n")
+    out = run(folder / "one.csv", tmp_path / "one", "ridge")
+    assert json.loads((out / "metrics.json").read_text())["classes"] == 1
+    rows = [f"images/{i}.jpg,{i % 2},0,,{'train' if i < 4 else 'val' if i < 6 else 'test'}" for i in range(8)]
+    (folder / "odd.csv").write_text("image,red,never,unjudged,split\n" + "\n".join(rows) + "\n")
+    for method in ("linear", "ridge", "cprfl"):
+        out = run(folder / "odd.csv", tmp_path / f"odd-{method}", method)
+        numbers = json.loads((out / "metrics.json").read_text())
+        assert numbers["classes_without_positives"] == 2
+        assert numbers["unknown_share"] == pytest.approx(1 / 3)
+        assert [c["ap"] for c in numbers["per_class"]][1:] == [None, None]
+
+
+def test_folders_are_not_written_over(photos, tmp_path):
+    run(photos, tmp_path / "x", "ridge")
+    with pytest.raises(ManylabelError, match="holds a finished run"):
+        run(photos, tmp_path / "x", "ridge")
+
+
+def test_resuming_another_run_is_refused(photos, tmp_path):
+    made = plan(photos, tmp_path / "x", method="linear", options=FAST)
+    from manylabel.runfolder import claim
+
+    claim(made, resume=False)
+    with pytest.raises(ManylabelError, match="go on with --resume"):
+        claim(made, resume=False)
+    claim(made, resume=True)
+    other = plan(photos, tmp_path / "x", method="linear", options={**FAST, "train": {"epochs": 9, "batch_size": 8}})
+    with pytest.raises(ManylabelError, match=r"train\.epochs was 2 and is 9 now"):
+        claim(other, resume=True)
+
+
+def test_typos_name_the_nearest_word(photos, tmp_path):
+    cases = [
+        ({"method": "cpfrl"}, "Did you mean 'cprfl'"),
+        ({"method": "cprfl", "preset": "papper"}, "Did you mean 'paper'"),
+        ({"options": {"train": {"epoch": 3}}}, "there is no train.epoch. Did you mean 'epochs'"),
+        ({"options": {"trian": {"epochs": 3}}}, "Did you mean 'train'"),
+        ({"options": {"method": {"tua": 3}}}, "Did you mean 'tau'"),
+        ({"options": {"train": {"epochs": "many"}}}, "train.epochs is of type int, got 'many'"),
+    ]
+    for options, message in cases:
+        with pytest.raises(ManylabelError) as told:
+            plan(photos, tmp_path / "x", **options)
+        assert message in str(told.value)
+    with pytest.raises(ManylabelError, match="efficientnet_lite0"):
+        run(photos, tmp_path / "x", encoder={"name": "efficientnet_lite00"})
+
+
+def test_a_later_layer_wins(photos, tmp_path):
+    (tmp_path / "c.toml").write_text(
+        '[method]\nname = "cprfl"\npreset = "published_code"\ntau = 0.25\n[train]\nlr = 1\n'
+    )
+    made = plan(photos, tmp_path / "x", file=tmp_path / "c.toml", options={"train": {"lr": 2}})
+    assert (made.preset, made.method_config.tau, made.method_config.heads) == ("published_code", 0.25, 8)
+    assert (made.settings.lr, made.settings.epochs, made.encoder.normalise) == (2.0, 80, False)
+
+
+@pytest.mark.slow
+def test_a_run_killed_while_caching_or_training_resumes_to_the_same_end(tmp_path):
+    """SIGKILL at several moments; what a run that was never killed scores, the resumed one scores too."""
+    labels = photographs(tmp_path / "p", 200)
+    args = [sys.executable, "-m", "manylabel", "train", str(labels), "--method", "linear", "--set", "encoder.image_size=64",
+            "--set", "train.epochs=150", "--set", "train.patience=0"]  # fmt: skip
+    env = {**os.environ, "MANYLABEL_CACHE": str(tmp_path / "cache")}
+    for name, marker in (("caching", "cache/features/*/*"), ("training", "training/checkpoint/state.json")):
+        job = subprocess.Popen([*args, "--out", str(tmp_path / name)], env=env, stderr=subprocess.DEVNULL)
+        while job.poll() is None and not list(tmp_path.glob(marker)):
+            time.sleep(0.02)
+        time.sleep(0.2)
+        job.send_signal(signal.SIGKILL)
+        assert job.wait() == -signal.SIGKILL
+        subprocess.run(
+            [*args, "--out", str(tmp_path / name), "--resume"], env=env, check=True, stderr=subprocess.DEVNULL
+        )
+    subprocess.run([*args, "--out", str(tmp_path / "whole")], env=env, check=True, stderr=subprocess.DEVNULL)
+    whole, *others = (load_scores(tmp_path / n / "scores-test.npz").scores for n in ("whole", "caching", "training"))
+    for scores in others:
+        np.testing.assert_array_equal(whole, scores)
