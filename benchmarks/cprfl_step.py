@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from results import write
 from torch import nn
 from torch.nn import functional as F
 
 from manylabel.labels import Vocabulary
 from manylabel.methods.cprfl import CPRFL, Config, build
 from manylabel.parts.batch import Batch, Clock, Features
+from results import write
 
 
 class FullAttention(CPRFL):
@@ -39,7 +39,8 @@ class FullAttention(CPRFL):
                 attended = F.scaled_dot_product_attention(q, k, v, scale=layer.scale)
             else:
                 attended = (q @ k.transpose(-1, -2) * layer.scale).softmax(-1) @ v
-            tokens = layer.ffn(layer.norm2(layer.out(attended.transpose(1, 2).flatten(2))))
+            attended = layer.drop(layer.out(attended.transpose(1, 2).flatten(2)))
+            tokens = layer.drop(layer.ffn2(layer.drop(F.gelu(layer.ffn1(layer.norm2(attended))))))
         return torch.einsum("bcd,cd->bc", tokens[:, -len(prompts) :], prompts)
 
 

@@ -1,3 +1,5 @@
+import errno
+import os
 import resource
 import shutil
 import signal
@@ -5,12 +7,14 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from pictures import draw
 from PIL import Image
 from tiny import SEEN, tiny
 
@@ -18,7 +22,6 @@ from manylabel.data.images import DamagedImage, read_image, to_array
 from manylabel.encoders import cache, store
 from manylabel.encoders.cache import encode
 from manylabel.labels import ManylabelError
-from pictures import draw
 
 
 @pytest.fixture(autouse=True)
@@ -161,6 +164,29 @@ def test_a_full_disk_names_folder_need_and_room_and_keeps_finished_rows(tmp_path
     assert_right(cached, files, tiny(image_size=32))
 
 
+def test_a_disk_that_takes_nothing_more_still_keeps_finished_rows(tmp_path, monkeypatch):
+    """Not even a journal line: what is finished must be on record without needing room."""
+    files, folder, room = draw(tmp_path, 6), tmp_path / "cache", [400]
+    real = os.write
+
+    def write(file, data):
+        grown = max(0, os.lseek(file, 0, os.SEEK_CUR) + len(data) - os.fstat(file).st_size)
+        if grown > room[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        room[0] -= grown
+        return real(file, data)
+
+    monkeypatch.setattr(store, "SHARD_ROWS", 6)
+    monkeypatch.setattr(store, "ROWS_PER_SYNC", 1000)
+    with monkeypatch.context() as patch:
+        patch.setattr(store.os, "write", write)
+        with pytest.raises(ManylabelError, match="2 more images"):
+            run(files, folder)
+    cached, seen = run(files, folder)
+    assert (cached.found, seen) == (4, 2)
+    assert_right(cached, files)
+
+
 def test_no_room_is_said_before_the_work_starts(tmp_path, monkeypatch):
     files = draw(tmp_path, 3)
     usage = namedtuple("usage", "total used free")
@@ -214,9 +240,14 @@ def test_ctrl_c_keeps_what_is_done(tmp_path, monkeypatch):
 
 
 def test_threads_are_given_back(tmp_path):
-    before = torch.get_num_threads()
-    run(draw(tmp_path, 3), tmp_path / "cache")
-    assert torch.get_num_threads() == before
+    """A thread started later has its own idea of the number of torch's threads."""
+    torch.set_num_threads(2)
+    try:
+        run(draw(tmp_path, 3), tmp_path / "cache")
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
 
 
 def test_folder_comes_from_the_environment_and_must_be_writable(tmp_path, monkeypatch):

@@ -18,14 +18,14 @@ NAMES = {
     "vsi.layers.0.norm1.weight": "attention.layers.0.0.norm.weight",
     "vsi.layers.0.norm1.bias": "attention.layers.0.0.norm.bias",
     "vsi.layers.0.qkv.weight": "attention.layers.0.0.fn.to_qkv.weight",
-    "vsi.layers.0.out.0.weight": "attention.layers.0.0.fn.to_out.0.weight",
-    "vsi.layers.0.out.0.bias": "attention.layers.0.0.fn.to_out.0.bias",
+    "vsi.layers.0.out.weight": "attention.layers.0.0.fn.to_out.0.weight",
+    "vsi.layers.0.out.bias": "attention.layers.0.0.fn.to_out.0.bias",
     "vsi.layers.0.norm2.weight": "attention.layers.0.1.norm.weight",
     "vsi.layers.0.norm2.bias": "attention.layers.0.1.norm.bias",
-    "vsi.layers.0.ffn.0.weight": "attention.layers.0.1.fn.net.0.weight",
-    "vsi.layers.0.ffn.0.bias": "attention.layers.0.1.fn.net.0.bias",
-    "vsi.layers.0.ffn.3.weight": "attention.layers.0.1.fn.net.3.weight",
-    "vsi.layers.0.ffn.3.bias": "attention.layers.0.1.fn.net.3.bias",
+    "vsi.layers.0.ffn1.weight": "attention.layers.0.1.fn.net.0.weight",
+    "vsi.layers.0.ffn1.bias": "attention.layers.0.1.fn.net.0.bias",
+    "vsi.layers.0.ffn2.weight": "attention.layers.0.1.fn.net.3.weight",
+    "vsi.layers.0.ffn2.bias": "attention.layers.0.1.fn.net.3.bias",
 }  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def plain_attention_scores(method, features):
         weights = (q @ k.transpose(-1, -2) * layer.scale).softmax(-1)
         attended = layer.out((weights @ v).transpose(1, 2).flatten(2))
         attended = attended + tokens if layer.residual else attended
-        fed = layer.ffn(layer.norm2(attended))
+        fed = layer.ffn2(torch.nn.functional.gelu(layer.ffn1(layer.norm2(attended))))
         tokens = fed + attended if layer.residual else fed
     return (tokens[:, -len(prompts) :] * prompts).sum(-1)
 

@@ -93,4 +93,6 @@ def test_scores_are_logits_of_unchanged_order():
     weight, bias = solve(method.standardise(source.pooled()).double(), source.labels, 0.1)
     plain = (raw @ weight.T + bias).numpy()
     for c in range(5):
-        np.testing.assert_array_equal(np.argsort(plain[:, c]), np.argsort(scores[:, c].astype(np.float64), kind="stable"))
+        np.testing.assert_array_equal(
+            np.argsort(plain[:, c]), np.argsort(scores[:, c].astype(np.float64), kind="stable")
+        )

@@ -88,13 +88,18 @@ def encoders() -> None:
 
     Example: `manylabel encoders`
     """
+    typer.echo(columns(encoder_rows()))
+
+
+def encoder_rows() -> list[tuple[str, ...]]:
+    """Name and description of every encoder, from the `NAMES` of its file."""
     rows: list[tuple[str, ...]] = []
     for entry in entries("encoders"):
         for node in entry.tree.body:
             targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
             if any(isinstance(t, ast.Name) and t.id == "NAMES" for t in targets):
                 rows.extend(ast.literal_eval(node.value).items())  # type: ignore[attr-defined]
-    typer.echo(columns(rows))
+    return rows
 
 
 def objectives() -> None:

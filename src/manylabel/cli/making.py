@@ -48,10 +48,12 @@ def doctor(
     Example: `manylabel doctor photos/labels.csv`
     """
     from manylabel import data as datasets
+    from manylabel import progress
     from manylabel.data.doctor import examine
 
     dataset = datasets.read(data, unlisted=unlisted, minus_one=minus_one)
-    findings = examine(dataset, images=images)
+    with progress.bar("open images", len(dataset), shown=images) as advance:
+        findings = examine(dataset, images=images, progress=lambda done, total: advance(1, ""))
     typer.echo(json.dumps(findings.as_dict(), indent=2, ensure_ascii=False) if as_json else str(findings))
 
 

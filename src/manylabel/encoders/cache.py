@@ -9,7 +9,7 @@ import re
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -96,22 +96,36 @@ def encode(
         ManylabelError: if the disk is full, or a feature does not fit float16. Finished rows are kept.
     """
     files = [Path(p) for p in paths]
-    place = Path(folder) if folder else default_folder()
-    runner = Runner(encoder, precision)
-    store = runner.store(place)
-    hashes, errors = hash_all(files, progress=progress)
-    missing: dict[str, int] = {}
-    for row, h in enumerate(hashes):
-        if h and h not in store.index:
-            missing.setdefault(h, row)
-    found = sum(h in store.index for h in hashes)
-    if missing:
-        size = batch_size or (64 if runner.device == "cuda" else 8)
-        bad = fill(store, runner, {h: files[row] for h, row in missing.items()}, size, progress=progress)
-        errors |= {row: bad[h] for row, h in enumerate(hashes) if h in bad}
-        store.refresh()
+    with single_threads() as threads:
+        runner = Runner(encoder, precision, threads)
+        store = runner.store(Path(folder) if folder else default_folder())
+        hashes, errors = hash_all(files, threads, progress=progress)
+        found = sum(h in store.index for h in hashes)
+        missing: dict[str, Path] = {}
+        for h, file in zip(hashes, files, strict=True):
+            if h and h not in store.index:
+                missing.setdefault(h, file)
+        if missing:
+            bad = fill(store, runner, missing, batch_size or (64 if runner.device == "cuda" else 8), progress=progress)
+            errors |= {row: bad[h] for row, h in enumerate(hashes) if h in bad}
+            store.refresh()
     rows = store.rows(hashes)
     return Cached(store.shape.size, encoder.width, rows.place[:, 0] >= 0, errors, found, rows)
+
+
+@contextmanager
+def single_threads() -> Generator[int, None, None]:
+    """Let every thread compute alone, and give how many torch had, which is how many batches then run side by side.
+
+    Whole batches side by side beat one batch spread over the threads: nothing waits at the end of each layer, small
+    batches stay in a core's cache, and decoding (Pillow releases the GIL) fills the gaps by itself.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)
 
 
 def default_folder() -> Path:
@@ -119,11 +133,11 @@ def default_folder() -> Path:
     return Path(os.environ.get("MANYLABEL_CACHE") or Path.home() / ".cache" / "manylabel")
 
 
-def hash_all(files: Sequence[Path], *, progress: bool) -> tuple[list[str], dict[int, str]]:
+def hash_all(files: Sequence[Path], threads: int, *, progress: bool) -> tuple[list[str], dict[int, str]]:
     """The blake2 hash of each file's bytes, "" and a reason where it cannot be read."""
     hashes, errors = [], {}
     with (
-        ThreadPoolExecutor(torch.get_num_threads()) as pool,
+        ThreadPoolExecutor(threads) as pool,
         bars.bar("looking up images", len(files), shown=progress) as advance,
     ):
         for row, (h, reason) in enumerate(pool.map(hash_file, files)):
@@ -150,9 +164,9 @@ def digest(data: bytes) -> str:
 class Runner:
     """An encoder made ready to run: a frozen folded copy, and the key its features are stored under."""
 
-    def __init__(self, encoder: Encoder, precision: str) -> None:
+    def __init__(self, encoder: Encoder, precision: str, threads: int = 1) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.encoder, self.precision = encoder, precision
+        self.encoder, self.precision, self.threads = encoder, precision, threads
         self.image_size, self.resize = encoder.image_size, encoder.resize
         self.key = f"{encoder.key}-{precision}"
         self.about = {"encoder": encoder.name, "image_size": encoder.image_size, "resize": encoder.resize}
@@ -247,22 +261,16 @@ def fill(store: Store, runner: Runner, jobs: dict[str, Path], batch_size: int, *
 
 
 def in_threads(runner: Runner, jobs: list[tuple[str, Path]], batch_size: int) -> Generator[Batch, None, None]:
-    """`work` on batches, as many at once as torch has threads, each with one thread of torch's own.
-
-    Whole batches side by side beat one batch spread over the threads: nothing waits at the end of each layer, small
-    batches stay in a core's cache, and decoding (Pillow releases the GIL) fills the gaps by itself.
-    """
-    threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    """`work` on batches, `runner.threads` of them at once, each with one thread of torch's own."""
+    pool = ThreadPoolExecutor(runner.threads, initializer=torch.set_num_threads, initargs=(1,))
     todo = iter([jobs[i : i + batch_size] for i in range(0, len(jobs), batch_size)])
     try:
-        running = deque(pool.submit(work, runner, some) for some in itertools.islice(todo, 4 * threads))
+        running = deque(pool.submit(work, runner, some) for some in itertools.islice(todo, 4 * runner.threads))
         while running:
             yield running.popleft().result()
             running.extend(pool.submit(work, runner, some) for some in itertools.islice(todo, 1))
     finally:
         pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)  # the workers' setting is in part the whole process's
 
 
 def to_half(features: Features, files: Sequence[Path]) -> tuple[torch.Tensor | None, torch.Tensor]:

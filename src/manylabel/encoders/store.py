@@ -117,7 +117,7 @@ class Store:
         free = shutil.disk_usage(self.folder).free
         return ManylabelError(
             f"no space for the feature cache in {self.folder}: {rows} more images need"
-            f" {rows * self.shape.bytes / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are free. What is finished is kept:"
+            f" {rows * self.shape.bytes / 1e6:,.1f} MB and {free / 1e6:,.1f} MB are free. What is finished is kept:"
             " make room, or set MANYLABEL_CACHE to a folder on a larger disk, and run again"
         )
 

@@ -95,7 +95,8 @@ def of_file(names: Sequence[str], file: Path, *, centre: bool) -> tuple[NDArray[
     """Vectors from an .npz with `names` (K,) and `emb` (K, M)."""
     listed, table = read_vectors(file)
     rows, loose = match(names, listed, file)
-    twice = [n for n in names if len(np.unique(table[[i for i, m in enumerate(listed) if m == n]], axis=0)) > 1]
+    taken = {n: table[row] for n, row in zip(names, rows, strict=True)}
+    twice = sorted({n for n, v in zip(listed, table, strict=True) if n in taken and not np.array_equal(v, taken[n])})
     about = f"{file.name} ({len(listed)} names"
     about += f"; matched but for case and blanks: {', '.join(loose)}" if loose else ""
     about += f"; {', '.join(map(repr, twice))} listed twice, the first taken)" if twice else ")"

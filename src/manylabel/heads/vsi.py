@@ -13,6 +13,8 @@ facts make that much cheaper than running the transformer on all P + C tokens, a
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -42,11 +44,10 @@ class VSILayer(nn.Module):
         self.scale = (head_width if scale == "head" else width) ** -0.5
         self.norm1 = nn.LayerNorm(width) if norm else nn.Identity()
         self.qkv = nn.Linear(width, 3 * inner, bias=False)
-        self.out = nn.Sequential(nn.Linear(inner, width), nn.Dropout(dropout))
+        self.out = nn.Linear(inner, width)
         self.norm2 = nn.LayerNorm(width) if norm else nn.Identity()
-        self.ffn = nn.Sequential(
-            nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width), nn.Dropout(dropout)
-        )
+        self.ffn1, self.ffn2 = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.drop = nn.Dropout(dropout)
 
     def forward(self, patches: Tensor, prompts: Tensor, *, last: bool) -> tuple[Tensor, Tensor]:
         """Attention on patches (B, P, d) and prompts (C, d), shared by the batch, or (B, C, d); patches are fed too.
@@ -72,24 +73,25 @@ class VSILayer(nn.Module):
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, tokens: Tensor) -> Tensor:
         attended = F.scaled_dot_product_attention(q, k, v, scale=self.scale)  # eq. 3 and 4
-        a = self.out(attended.transpose(1, 2).flatten(2))  # (B, tokens, d)
+        a = self.drop(self.out(attended.transpose(1, 2).flatten(2)))  # (B, tokens, d)
         return a + tokens if self.residual else a
 
     def feed(self, a: Tensor) -> Tensor:
         """Z' (B, tokens, d) of A, eq. 5."""
-        z = self.ffn(self.norm2(a))
+        z = self.drop(self.ffn2(self._hidden(a)))
         return z + a if self.residual else z
+
+    def _hidden(self, a: Tensor) -> Tensor:
+        return self.drop(F.gelu(self.ffn1(self.norm2(a))))  # (B, tokens, hidden)
 
     def feed_and_dot(self, a: Tensor, prompts: Tensor) -> Tensor:
         """(B, C) dot products of fed tokens A (B, C, d) with prompts (C, d), W folded into the prompts where it can be.
 
         It cannot with a residual, and not while dropout is active behind W.
         """
-        final, dropout = self.ffn[3], self.ffn[4]
-        if self.residual or (self.training and dropout.p > 0):
+        if self.residual or (self.training and self.drop.p > 0):
             return torch.einsum("bcd,cd->bc", self.feed(a), prompts)
-        hidden = self.ffn[:3](self.norm2(a))  # (B, C, hidden)
-        return torch.einsum("bch,ch->bc", hidden, prompts @ final.weight) + prompts @ final.bias
+        return torch.einsum("bch,ch->bc", self._hidden(a), prompts @ self.ffn2.weight) + prompts @ self.ffn2.bias
 
     def attention(self, patches: Tensor, prompts: Tensor) -> Tensor:
         """(B, heads, C, P + C) weights of the prompts on all tokens, which sum to 1 along the last axis."""
@@ -114,14 +116,18 @@ class VSI(nn.Module):
 
     def forward(self, patches: Tensor, prompts: Tensor) -> Tensor:
         """Patches (B, P, d) and prompts (C, d) to refined prompts P' (B, C, d)."""
-        return self.layers[-1].feed(self._before_last_feed(patches, prompts))
+        a, last = self._attended(patches, prompts)
+        return last.feed(a)
 
     def scores(self, patches: Tensor, prompts: Tensor) -> Tensor:
         """(B, C) dot products p'_i . p_i, without forming P'."""
-        return self.layers[-1].feed_and_dot(self._before_last_feed(patches, prompts), prompts)
+        a, last = self._attended(patches, prompts)
+        return last.feed_and_dot(a, prompts)
 
-    def _before_last_feed(self, patches: Tensor, prompts: Tensor) -> Tensor:
-        for layer in self.layers[:-1]:
+    def _attended(self, patches: Tensor, prompts: Tensor) -> tuple[Tensor, VSILayer]:
+        """The prompts' A (B, C, d) of the last layer, and that layer, which is to feed them."""
+        *before, last = cast(list[VSILayer], list(self.layers))
+        for layer in before:
             patches, a = layer(patches, prompts, last=False)
             prompts = layer.feed(a)
-        return self.layers[-1](patches, prompts, last=True)[1]
+        return last(patches, prompts, last=True)[1], last

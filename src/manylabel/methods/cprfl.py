@@ -45,7 +45,7 @@ class Config:
     norm: bool = True  # code: pre-norm; article: none
     scale: str = "head"  # attention divided by sqrt(head width) (code: "head") or sqrt(d) (article: "model")
     train_text: bool = False  # code: text encoder trained, here its output W; article: frozen
-    text_scale: float = 1.0  # W is unit vectors times this
+    text_scale: float | None = None  # norm of W's rows; None: the root of their width m, so that entries vary by 1
     token_path: bool = True  # gradient through VSI (the authors' no_feature_grad turns it off)
     classifier_path: bool = True  # gradient through the dot product's p_i (their no_cls_grad turns it off)
     objective: str = "asl"  # "asl" or "bce"
@@ -92,7 +92,8 @@ class CPRFL(Method):
     def __init__(self, config: Config, text: Tensor, width: int) -> None:
         super().__init__()
         self.config = config
-        self.text = nn.Parameter(text * config.text_scale, requires_grad=config.train_text)  # W (C, m)
+        scale = text.shape[1] ** 0.5 if config.text_scale is None else config.text_scale
+        self.text = nn.Parameter(text * scale, requires_grad=config.train_text)  # W (C, m)
         self.pi = prompt_network(text.shape[1], config)
         self.phi = nn.Linear(width, config.width)
         self.vsi = VSI(

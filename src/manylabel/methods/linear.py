@@ -30,7 +30,7 @@ class Config:
 
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "small": {"train": {"epochs": 20, "batch_size": 128, "lr": 1e-3, "weight_decay": 1e-2}},
+    "small": {"train": {"epochs": 20, "batch_size": 128, "lr": 5e-4, "weight_decay": 1.0}},
 }
 
 
@@ -42,7 +42,10 @@ class Linear(Method):
     def __init__(self, config: Config, vocabulary: Vocabulary, width: int) -> None:
         super().__init__()
         self.standardise = Standardise(width, root=config.root)
-        self.classifier = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(width, len(vocabulary)))
+        linear = nn.Linear(width, len(vocabulary))
+        nn.init.zeros_(linear.weight)  # a convex problem: start from no opinion rather than from noise
+        nn.init.zeros_(linear.bias)
+        self.classifier = nn.Sequential(nn.Dropout(config.dropout), linear)
         self.objective = objectives.load(
             config.objective, counts=vocabulary.counts, images=vocabulary.images, **config.options
         )

@@ -29,7 +29,7 @@ class Config:
 
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "small": {"train": {"epochs": 20, "batch_size": 128, "lr": 5e-4, "weight_decay": 1e-2}},
+    "small": {"train": {"epochs": 12, "batch_size": 128, "lr": 2e-3, "weight_decay": 0.1}},
 }
 
 

@@ -1,0 +1,62 @@
+"""Run recipes: every result we claim, from one file each, resumable, into one CSV.
+
+    python benchmarks/recipes.py recipes                     # all of them: `make bench-coco80`
+    python benchmarks/recipes.py recipes/coco80-lt-ridge.toml
+
+A recipe is a TOML file of the sections that `manylabel train --config` takes, with `[recipe]` on top: data,
+method, seeds and the expected numbers. Finished seeds are kept in runs/recipes and not run again. Numbers are of
+the test part; every choice (epoch, alpha, thresholds) is made on validation.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from manylabel import config
+from manylabel.plan import plan
+from manylabel.run import train
+from results import write
+
+ROOT = Path(__file__).resolve().parents[1]
+KEYS = ("map", "map_head", "map_medium", "map_tail", "cf1", "of1", "validation_map")
+
+
+def run_recipe(path: Path) -> list[dict[str, Any]]:
+    """One row a seed."""
+    content = config.read_toml(path)
+    recipe = content.pop("recipe")
+    return [run_seed(path.stem, recipe, content, seed) for seed in recipe["seeds"]]
+
+
+def run_seed(name: str, recipe: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    folder = ROOT / "runs" / "recipes" / f"{name}-seed{seed}"
+    timing = folder / "seconds.txt"
+    if not (folder / "metrics.json").exists():
+        started = time.monotonic()
+        sections = config.merge(options, {"train": {"seed": seed}})
+        train(plan(recipe["data"], folder, method=recipe["method"], options=sections), resume=True)
+        timing.write_text(f"{time.monotonic() - started:.1f}")
+    numbers = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    row = {"recipe": name, "seed": seed, **{key: round(numbers[key], 5) for key in KEYS}}
+    row |= {"best_epoch": numbers["best_epoch"], "expected": recipe["expected"], "seconds": timing.read_text()}
+    print(", ".join(f"{k} {v}" for k, v in row.items()))
+    return row
+
+
+def main() -> None:
+    given = [Path(argument) for argument in sys.argv[1:]] or [ROOT / "recipes"]
+    files = [file for path in given for file in (sorted(path.glob("*.toml")) if path.is_dir() else [path])]
+    missing = [f for f in files if not (ROOT / config.read_toml(f)["recipe"]["data"]).exists()]
+    if missing:
+        sys.exit(f"{missing[0].name} needs {config.read_toml(missing[0])['recipe']['data']}, which is not here")
+    rows = [row for file in files for row in run_recipe(file)]
+    if given == [ROOT / "recipes"] or [p.resolve() for p in given] == [ROOT / "recipes"]:
+        write(ROOT / "benchmarks" / "results" / "recipes.csv", rows)
+
+
+if __name__ == "__main__":
+    main()
