@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 import manylabel
-from drawn import photographs
+from drawn import messy, photographs
+from manylabel.config import read_toml
 from manylabel.labels import ManylabelError
 from manylabel.plan import plan
-from manylabel.run import train
+from manylabel.run import prepare, train
 from manylabel.scores import load as load_scores
 
 FAST = {"encoder": {"image_size": 64}, "text": {"source": "random"}, "train": {"epochs": 2, "batch_size": 8}}
@@ -168,6 +169,18 @@ def test_one_class_one_image_no_positive_and_all_unknown(tmp_path):
         assert [c["ap"] for c in numbers["per_class"]][1:] == [None, None]
 
 
+def test_a_messy_file_is_read_as_told_and_the_telling_recorded(tmp_path):
+    told = {"columns": ["reviewed"], "conflicts": "unknown", "minus_one": "absent", "rename": {"Dog": "dog"},
+            "root": str(tmp_path / "elsewhere")}  # fmt: skip
+    folder = run(messy(tmp_path), tmp_path / "x", "ridge", data=told)
+    recorded = read_toml(folder / "config.toml")["data"]
+    assert {key: recorded[key] for key in told} == told
+    assert json.loads((folder / "labels.json").read_text())["names"] == ["dog", "cat"]
+    again = prepare(plan(tmp_path / "messy.csv", tmp_path / "y", file=folder / "config.toml"))
+    assert again.labels.state[:4].tolist() == [[1, 0], [1, 1], [1, -1], [1, 1]]  # cat of 0.jpg: rows disagree
+    assert again.columns["reviewed"][:2].tolist() == ["1", "0"]
+
+
 def test_folders_are_not_written_over(photos, tmp_path):
     run(photos, tmp_path / "x", "ridge")
     with pytest.raises(ManylabelError, match="holds a finished run"):
@@ -217,8 +230,9 @@ def test_a_later_layer_wins(photos, tmp_path):
 def test_a_run_killed_while_caching_or_training_resumes_to_the_same_end(tmp_path):
     """SIGKILL at several moments; what a run that was never killed scores, the resumed one scores too."""
     labels = photographs(tmp_path / "p", 200)
-    args = [sys.executable, "-m", "manylabel", "train", str(labels), "--method", "linear", "--set", "encoder.image_size=64",
-            "--set", "train.epochs=150", "--set", "train.patience=0"]  # fmt: skip
+    options = ["encoder.image_size=64", "train.epochs=150", "train.patience=0"]
+    args = [sys.executable, "-m", "manylabel", "train", str(labels), "--method", "linear"]
+    args += [word for option in options for word in ("--set", option)]
     env = {**os.environ, "MANYLABEL_CACHE": str(tmp_path / "cache")}
     for name, marker in (("caching", "cache/features/*/*"), ("training", "training/checkpoint/state.json")):
         job = subprocess.Popen([*args, "--out", str(tmp_path / name)], env=env, stderr=subprocess.DEVNULL)

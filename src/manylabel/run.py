@@ -83,7 +83,12 @@ def train(plan: Plan, *, resume: bool = False, tensorboard: bool = False) -> Pat
 def prepare(plan: Plan) -> Dataset:
     """Read the labels, keep the wanted training rows, fill in missing parts."""
     options = plan.data
-    dataset = datasets.read(options.path, unlisted=options.unlisted, minus_one=options.minus_one)
+    dataset = datasets.read(
+        options.path, unlisted=options.unlisted, minus_one=options.minus_one, separator=options.separator,
+        root=options.root, columns=options.columns, conflicts=options.conflicts,
+    )  # fmt: skip
+    if options.rename:
+        dataset = dataset.rename(options.rename)
     plan.notes.extend(dataset.notes)
     before = len(dataset.notes)
     dataset = complete(dataset, seed=plan.settings.seed)

@@ -4,13 +4,14 @@ import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from drawn import photographs
+from drawn import messy, photographs
 from manylabel.cli import app, catalogue
 from manylabel.scores import ScoreFile
 
@@ -122,6 +123,30 @@ def test_evaluate_takes_anybody_s_csv(tmp_path):
     assert (tmp_path / "r.html").stat().st_size < 3_000_000
 
 
+def test_every_reading_command_takes_the_switches_a_messy_file_needs(run, tmp_path):
+    file, out = str(messy(tmp_path)), str(tmp_path / "s.csv")
+    switches = ["--column", "reviewed", "--rename", "Dog=dog", "--minus-one", "absent",
+                "--root", str(tmp_path / "elsewhere")]  # fmt: skip
+    refused = runner.invoke(app, ["doctor", file, "--json", *switches])
+    assert "with --conflicts unknown" in str(refused.exception)
+    switches += ["--conflicts", "unknown"]
+    findings = json.loads(runner.invoke(app, ["doctor", file, "--json", *switches]).stdout)
+    classes = [(c["name"], c["train_positives"], c["absent"]) for c in findings["classes"]]
+    assert classes == [("dog", 4, 0), ("cat", 2, 3)]
+    assert (findings["files"]["read"], findings["columns"]) == (8, ["reviewed"])
+    scored = runner.invoke(app, ["score", str(run), file, "--out", out, *switches])
+    assert "the model does not know dog, cat: left aside" in scored.output
+    assert Path(out).read_text().startswith("image,blue,green,red\nimages/0.jpg,")
+    (tmp_path / "mine.csv").write_text("image,cat,dog\n" + "".join(f"images/{k}.jpg,{k % 2},1\n" for k in range(8)))
+    numbers = ["evaluate", str(tmp_path / "mine.csv"), file, "--kind", "probability", "--json", out, *switches]
+    assert runner.invoke(app, numbers).exit_code == 0
+    assert [c["test_positives"] for c in json.loads((tmp_path / "s.csv").read_text())["per_class"]] == [4, 8]
+    made = tmp_path / "made"
+    fast = ["--method", "ridge", "--set", "encoder.image_size=32", "--out", str(made), *switches]
+    assert runner.invoke(app, ["train", file, *fast]).exit_code == 0
+    assert json.loads((made / "labels.json").read_text())["names"] == ["dog", "cat"]
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
@@ -129,6 +154,8 @@ def test_evaluate_takes_anybody_s_csv(tmp_path):
         (["train", "{photos}", "--method", "liner"], "Did you mean 'linear'"),
         (["train", "{photos}", "--set", "epochs=3"], "section.key=value"),
         (["train", "{photos}", "--where", "good"], "COLUMN=VALUE"),
+        (["train", "{photos}", "--rename", "red"], "OLD=NEW"),
+        (["doctor", "{photos}", "--rename", "rad=red"], "Did you mean 'red'"),
         (["predict", "{tmp}", "a.jpg"], "no finished run"),
         (["evaluate", "{tmp}/none.npz"], "none.npz"),
         (["methods", "ridg"], "Did you mean 'ridge'"),

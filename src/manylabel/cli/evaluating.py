@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
+from manylabel.cli.reading import read, takes_reading
 from manylabel.labels import LabelTable, ManylabelError, did_you_mean
 
 if TYPE_CHECKING:
     from manylabel.scores import ScoreFile
 
 
+@takes_reading
 def evaluate(
     scores: Annotated[
         Path, typer.Argument(help="Score file: .npz, or .csv with header image,<class>,...", metavar="SCORES")
     ],
+    reading: dict[str, Any],
     labels: Annotated[
         str | None,
         typer.Argument(help="Label file or folder; not needed where SCORES holds labels.", metavar="[LABELS]"),
@@ -30,27 +33,24 @@ def evaluate(
     ] = None,
     json_: Annotated[Path | None, typer.Option("--json", help="Write all numbers here.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
-    unlisted: Annotated[str, typer.Option(help="Narrow CSV: a class not listed is 'absent' or 'unknown'.")] = "absent",
-    minus_one: Annotated[str, typer.Option(help="Wide CSV: -1 means 'unknown', 'absent' or 'present'.")] = "unknown",
 ) -> None:
     """Evaluate anybody's scores: mAP, head/medium/tail, CP CR CF1 OP OR OF1, with intervals.
 
     Example: `manylabel evaluate scores.csv labels.csv --kind probability --report report.html`
     """
-    from manylabel import data as datasets
     from manylabel.scores import load
 
     file = load(scores, kind)
     counts = None
     if labels is not None:
-        dataset = datasets.read(labels, unlisted=unlisted, minus_one=minus_one)
+        dataset = read(labels, reading)
         file = file.with_labels(dataset.labels)
         if (dataset.split == "train").any():
             counts = counts_by_name(dataset.rows(dataset.split == "train").labels, file.names)
     if file.labels is None:
         raise ManylabelError(f"{scores} holds no labels; give a label file: manylabel evaluate {scores} LABELS")
     if train is not None:
-        known = datasets.read(train, unlisted=unlisted, minus_one=minus_one)
+        known = read(train, reading)
         rows = known.split == "train"
         counts = counts_by_name(known.labels.rows(rows) if rows.any() else known.labels, file.names)
     for note in file.notes:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from manylabel.cli.reading import read, takes_reading
+
 DataPath = Annotated[str, typer.Argument(help="CSV file, or folder with one folder per class.", metavar="DATA")]
-Unlisted = Annotated[str, typer.Option(help="Narrow CSV: a class not listed is 'absent' or 'unknown'.")]
-MinusOne = Annotated[str, typer.Option(help="Wide CSV: -1 means 'unknown', 'absent' or 'present'.")]
 
 
 def demo(
@@ -36,10 +36,10 @@ def demo(
     tell(run(made))
 
 
+@takes_reading
 def doctor(
     data: DataPath,
-    unlisted: Unlisted = "absent",
-    minus_one: MinusOne = "unknown",
+    reading: dict[str, Any],
     images: Annotated[bool, typer.Option(help="Open every image to find damaged and duplicate ones.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
@@ -47,18 +47,19 @@ def doctor(
 
     Example: `manylabel doctor photos/labels.csv`
     """
-    from manylabel import data as datasets
     from manylabel import progress
     from manylabel.data.doctor import examine
 
-    dataset = datasets.read(data, unlisted=unlisted, minus_one=minus_one)
+    dataset = read(data, reading)
     with progress.bar("open images", len(dataset), shown=images) as advance:
         findings = examine(dataset, images=images, progress=lambda done, total: advance(1, ""))
     typer.echo(json.dumps(findings.as_dict(), indent=2, ensure_ascii=False) if as_json else str(findings))
 
 
+@takes_reading
 def train(
     data: DataPath,
+    reading: dict[str, Any],
     method: Annotated[str, typer.Option(help="See `manylabel methods`.")] = "cprfl",
     encoder: Annotated[str | None, typer.Option(help="See `manylabel encoders`.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; by default runs/<data>-<method>.")] = None,
@@ -73,10 +74,6 @@ def train(
         list[str] | None, typer.Option("--set", help="section.key=value, such as train.epochs=5; may be repeated.")
     ] = None,
     where: Annotated[str | None, typer.Option(help="COLUMN=VALUE: keep only such training rows.")] = None,
-    unlisted: Annotated[
-        str | None, typer.Option(help="Narrow CSV: a class not listed is 'absent' or 'unknown'.")
-    ] = None,
-    minus_one: Annotated[str | None, typer.Option(help="Wide CSV: -1 means 'unknown', 'absent' or 'present'.")] = None,
     finetune: Annotated[bool | None, typer.Option("--finetune", help="Train the encoder too.")] = None,
     skip_damaged: Annotated[bool | None, typer.Option("--skip-damaged", help="Leave damaged images out.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of split, initialisation, order and augmentation.")] = None,
@@ -98,7 +95,7 @@ def train(
     from manylabel.run import train as run
 
     flags: dict[str, Any] = {
-        "data": {"where": where, "unlisted": unlisted, "minus_one": minus_one, "skip_damaged": skip_damaged},
+        "data": {**reading, "where": where, "skip_damaged": skip_damaged},
         "encoder": {"name": encoder, "finetune": finetune},
         "text": {"source": text},
         "train": {"seed": seed, "devices": devices, "nodes": nodes},

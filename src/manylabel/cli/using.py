@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from manylabel.cli.reading import read, takes_reading
 from manylabel.labels import ManylabelError
 
 
+@takes_reading
 def score(
     run: Annotated[Path, typer.Argument(help="Run folder.", metavar="RUN")],
     data: Annotated[str, typer.Argument(help="CSV file or folder.", metavar="DATA")],
-    out: Annotated[Path, typer.Option(help="Score file to write, .npz or .csv.")],
+    reading: dict[str, Any],
+    out: Annotated[Path, typer.Option(help="Score file to write: .npz with the labels, or .csv.")],
     split: Annotated[str | None, typer.Option(help="Only this part: train, val or test.")] = None,
     decisions: Annotated[
         Path | None, typer.Option(help="Also print metrics with these decisions instead of the run's own.")
@@ -24,13 +28,14 @@ def score(
 
     Example: `manylabel score runs/x photos/labels.csv --split test --out scores.npz`
     """
-    from manylabel import data as datasets
     from manylabel.cli.evaluating import report_numbers
     from manylabel.model import load
     from manylabel.scoring import score_dataset
 
-    file, notes = score_dataset(load(run), datasets.read(data), split=split)
-    file.save(out)
+    if out.suffix not in (".npz", ".csv"):
+        raise ManylabelError(f"--out {out}: a score file ends in .npz or .csv")
+    file, notes = score_dataset(load(run), read(data, reading), split=split)
+    (replace(file, labels=None) if out.suffix == ".csv" else file).save(out)  # a CSV has no place for labels
     for note in notes:
         typer.echo(note, err=True)
     typer.echo(f"{len(file.ids):,} images x {len(file.names):,} classes written to {out}")

@@ -57,6 +57,11 @@ def read(
     _check("conflicts", conflicts, CONFLICTS)
     source = _source(Path(path))
     if source.is_dir():
+        given = [
+            f"--{word}" for word, value in (("separator", separator), ("root", root), ("column", columns)) if value
+        ]
+        if given:
+            raise ManylabelError(f"{source} is a folder of class folders, for which {', '.join(given)} means nothing")
         return read_folder(source, unlisted=unlisted)
     return read_csv(
         source,
@@ -71,7 +76,9 @@ def read(
 
 def _check(what: str, word: str, valid: tuple[str, ...]) -> None:
     if word not in valid:
-        raise ManylabelError(f"{what} cannot be {word!r}.{did_you_mean(word, valid)}")
+        raise ManylabelError(
+            f"--{what.replace('_', '-')} (Python: {what}) cannot be {word!r}.{did_you_mean(word, valid)}"
+        )
 
 
 def _source(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ def problems(findings: Findings) -> list[str]:
     """What is wrong, the gravest first."""
     said = _file_problems(findings) if findings.files is not None else []
     for a, b, how in findings.near_names[:20]:
-        cure = "rename one to join them" if how == "capitals" else "rename one if they are one class"
+        cure = f"if they are one class, join them with --rename {shlex.quote(f'{a}={b}')}"
         said.append(f"Class names {a!r} and {b!r} differ in {how} only; {cure}.")
     if len(findings.near_names) > 20:
         said.append(f"{len(findings.near_names) - 20} more pairs of class names are nearly equal.")
@@ -36,8 +37,8 @@ def problems(findings: Findings) -> list[str]:
         )
     if not any(c.absent for c in findings.classes):
         said.append(
-            "No label is known to be absent. If what is not listed or blank means absent, say so when reading"
-            " (unlisted absent, or 0 in the cells): without negatives a classifier learns to say yes always."
+            "No label is known to be absent. If what is not listed or blank means absent, say so"
+            " (--unlisted absent, or 0 in the cells): without negatives a classifier learns to say yes always."
         )
     return said
 
@@ -48,10 +49,10 @@ def _file_problems(findings: Findings) -> list[str]:
     if files.damaged:
         said.append(
             f"{len(files.damaged):,} of {findings.images:,} images cannot be read: {_faults(files.damaged)}. Mend them,"
-            " or remove their rows."
+            " remove their rows, or train with --skip-damaged."
         )
     if files.root_hint:
-        said.append(f"Files of these names are in {files.root_hint}: give that folder as root.")
+        said.append(f"Files of these names are in {files.root_hint}: give --root {shlex.quote(files.root_hint)}.")
     if files.leaks:
         said.append(
             f"{_many(len(files.leaks), 'image lies', 'images lie')} in more than one part, so that results on held-out"

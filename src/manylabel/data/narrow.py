@@ -71,11 +71,12 @@ def find_separator(cells: Sequence[str]) -> tuple[str | None, list[str]]:
     if len(whole) > len(words):
         return " ", [
             f"Labels are separated by {_called(' ')}: {len(words):,} words make up {len(whole):,} different"
-            " cells. If names hold blanks, give separator='|'."
+            " cells. If names hold blanks, give --separator '|' (Python: separator='|')."
         ]
     return None, [
         f"Each row is read as one label, blanks included (such as {min(spaced)!r}): {len(whole):,} different"
-        f" cells of {len(words):,} words. If the blank separates labels, give separator=' '."
+        f" cells of {len(words):,} words. If the blank separates labels, give"
+        " --separator ' ' (Python: separator=' ')."
     ]
 
 
@@ -97,7 +98,7 @@ def judge(state: NDArray[np.int8], unjudged: NDArray[np.bool_]) -> NDArray[np.in
 
 def _asked(separator: str) -> str:
     if not separator:
-        raise ManylabelError("the separator of labels is a text such as '|', got an empty one")
+        raise ManylabelError("--separator (Python: separator) is a text such as '|', got an empty one")
     return f"Labels are separated by {_called(separator)}, as asked."
 
 
@@ -131,7 +132,8 @@ def _refuse_mixture(sheet: Sheet, column: str, raw: list[list[str]], separator: 
                 raise ManylabelError(
                     f"{sheet.at(row, column)}: labels are separated by {_called(separator)} in this file, and"
                     f" {name!r} reads as {len(parts)} known labels separated by {_called(other)}. Write"
-                    f" {separator.join(parts)!r}, or give separator={separator!r} to keep it as one name"
+                    f" {separator.join(parts)!r}, or give --separator {separator!r} (Python:"
+                    f" separator={separator!r}) to keep it as one name"
                 )
 
 

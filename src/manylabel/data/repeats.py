@@ -47,7 +47,7 @@ def settle(source: Path, conflicts: list[str], *, rule: str) -> list[str]:
     if rule == "error":
         raise ManylabelError(
             f"{source}: rows of one image disagree, one says present and another absent: {said}."
-            ' Correct the file, or give conflicts="unknown" to make these cells unknown'
+            ' Correct the file, or make these cells unknown with --conflicts unknown (Python: conflicts="unknown")'
         )
     return [f"Rows of one image disagree; the cells were made unknown: {said}."]
 

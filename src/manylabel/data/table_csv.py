@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -185,7 +186,7 @@ def _labels_column(sheet: Sheet, names: dict[str, str]) -> str | None:
             raise ManylabelError(
                 f"{sheet.path} can be read in two ways: column {column!r} may list labels, and"
                 f" {', '.join(flags[:5])} may be classes. Rename {column!r} to 'labels' in the first case; give"
-                f" columns=({column!r},) in the second"
+                f" --column {shlex.quote(column)} (Python: columns=({column!r},)) in the second"
             )
         return column
     return None
@@ -270,4 +271,5 @@ def same_but_case(names: Sequence[str]) -> list[str]:
     if not alike:
         return []
     said = "; ".join(" / ".join(group) for group in alike[:10])
-    return [f"Class names that differ in capitals only are kept as different classes: {said}. Join them by renaming."]
+    cure = f"--rename {shlex.quote(f'{alike[0][0]}={alike[0][1]}')} (Python: rename)"
+    return [f"Class names that differ in capitals only are kept as different classes: {said}. Join them with {cure}."]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 
@@ -60,7 +61,8 @@ def sort_columns(sheet: Sheet, candidates: list[str], *, others: list[str]) -> C
         )
     chosen.notes.append(
         f"Wide file: one column per class ({len(chosen.classes)}: {', '.join(chosen.classes[:5])}"
-        f"{', …' if len(chosen.classes) > 5 else ''}). A column of 0 and 1 that is no class must be named in columns."
+        f"{', …' if len(chosen.classes) > 5 else ''}). If one is not a class, name it"
+        " with --column (Python: columns)."
     )
     extra = [name for name in chosen.others if name not in others]
     if extra:
@@ -92,7 +94,8 @@ def _refuse(sheet: Sheet, column: str) -> None:
     more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
     raise ManylabelError(
         f"{sheet.at(bad[0][0], column)}: expected 1 (present), 0 (absent), or blank, ?, nan, -1 (unknown); got"
-        f" {said}{more}. Correct the cells, or give columns=({column!r},) if this column is not a class"
+        f" {said}{more}. Correct the cells, or, if this column is not a class, give"
+        f" --column {shlex.quote(column)} (Python: columns=({column!r},))"
     )
 
 
@@ -105,13 +108,16 @@ def _notes(seen: Counter[str], state: NDArray[np.int8], classes: list[str], minu
     if minus:
         notes.append(f"-1 ({minus:,} cells) is read as {minus_one}.")
     if minus and not zeros and minus_one == "unknown":
-        notes.append("The file holds 1 and -1 but no 0: if -1 means absent, give minus_one='absent'.")
+        notes.append(
+            "The file holds 1 and -1 but no 0: if -1 means absent, give --minus-one absent"
+            " (Python: minus_one='absent')."
+        )
     elif not zeros and not minus:
         notes.append("No cell says absent: the file knows positives only. If a blank means absent, write 0 instead.")
     empty = [name for name, column in zip(classes, state.T) if not column.any()]
     if empty:
         notes.append(
             f"Nothing is known of {len(empty)} classes, kept as they are: {', '.join(empty[:10])}."
-            " If a column is not a class, name it in columns."
+            " If a column is not a class, name it with --column (Python: columns)."
         )
     return notes

@@ -61,7 +61,8 @@ class Trainer:
         groups = optimizer_groups(method, settings)
         if not groups:
             raise ManylabelError("this method has nothing to train by gradient")
-        self.optimizer = torch.optim.AdamW(groups, lr=settings.lr)
+        # one fused pass over the weights; a float16 loss scaler needs the plain form to clip gradients
+        self.optimizer = torch.optim.AdamW(groups, lr=settings.lr, fused=not settings.precision.startswith("16"))
         self.wrapped, self.stepper = fabric.setup(method, self.optimizer)
         self.ema = Ema(method, settings.ema, warmup=settings.ema_warmup) if settings.ema else None
         self.log: list[dict[str, Any]] = []

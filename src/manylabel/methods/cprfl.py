@@ -40,7 +40,7 @@ class Config:
     depth: int = 1  # VSI layers
     tau: float = 0.5  # t = tau * d, hidden width of the PI network
     linear_pi: bool = False  # PI without its hidden layer (the article's ablation)
-    dropout: float = 0.1
+    dropout: float = 0.0  # behind attention and both feed-forward matrices (code: 0.1; article: none)
     residual: bool = False  # neither article nor published code
     norm: bool = True  # code: pre-norm; article: none
     scale: str = "head"  # attention divided by sqrt(head width) (code: "head") or sqrt(d) (article: "model")
@@ -58,12 +58,12 @@ class Config:
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "small": {
-        "train": {"epochs": 15, "batch_size": 64, "lr": 5e-4, "ema": 0.99},
+        "train": {"epochs": 8, "batch_size": 64, "lr": 1e-3, "ema": 0.99, "patience": 4},
     },
     "paper": {
         "method": {
             "width": 2048, "heads": 1, "head_width": 2048, "hidden": 2048, "norm": False, "scale": "model",
-            "dropout": 0.0, "reduction": "sum",
+            "reduction": "sum",
         },
         "train": {
             "epochs": 80, "batch_size": 16, "lr": 5e-5, "ema": 0.998, "ema_warmup": False, "weight_decay": 1e-4,
@@ -74,7 +74,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "published_code": {
         "method": {
-            "width": 2048, "heads": 8, "head_width": 512, "hidden": 2048, "train_text": True,
+            "width": 2048, "heads": 8, "head_width": 512, "hidden": 2048, "dropout": 0.1, "train_text": True,
         },
         "train": {
             "epochs": 80, "batch_size": 16, "lr": 1e-5, "ema": 0.998, "ema_warmup": False, "weight_decay": 1e-4,
