@@ -22,19 +22,6 @@ def draw(present: list[str], seed: int, size: int = 64) -> Image.Image:
     return image
 
 
-def messy(folder: Path) -> Path:
-    """A wide labels.csv made by hand, of eight photographs elsewhere: Dog and dog, a 0/1 column that is no class,
-    -1 for absent, and rows of 0.jpg that disagree on cat."""
-    photographs(folder / "elsewhere", 8)
-    rows = ["image,Dog,dog,cat,reviewed,split", "images/0.jpg,1,0,1,1,train", "images/0.jpg,1,0,-1,1,train"]
-    rows += [
-        f"images/{k}.jpg,{k % 2},{(k + 1) % 2},{2 * (k % 2) - 1},0,{'train' if k < 4 else 'val' if k < 6 else 'test'}"
-        for k in range(1, 8)
-    ]
-    (folder / "messy.csv").write_text("\n".join(rows) + "\n")
-    return folder / "messy.csv"
-
-
 def photographs(folder: Path, count: int = 36, *, parts: bool = True, seed: int = 0) -> Path:
     """`count` JPEGs and a narrow labels.csv in `folder`; a third each train, val and test where `parts`."""
     rng = np.random.default_rng(seed)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import manylabel
-from drawn import messy, photographs
+from drawn import photographs
 from manylabel.config import read_toml
 from manylabel.labels import ManylabelError
 from manylabel.plan import plan
@@ -38,6 +38,18 @@ def one_cache(monkeypatch, cache):
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     return photographs(tmp_path_factory.mktemp("photos"))
+
+
+def messy(folder):
+    """A file made by hand, of eight photographs elsewhere: Dog and dog, a 0/1 column that is no class, -1 for absent,
+    and two rows of 0.jpg that disagree on cat."""
+    photographs(folder / "elsewhere", 8)
+    rows = ["image,Dog,dog,cat,reviewed,split", "images/0.jpg,1,0,1,1,train", "images/0.jpg,1,0,-1,1,train"]
+    for k in range(1, 8):
+        part = "train" if k < 4 else "val" if k < 6 else "test"
+        rows.append(f"images/{k}.jpg,{k % 2},{(k + 1) % 2},{2 * (k % 2) - 1},0,{part}")
+    (folder / "messy.csv").write_text("\n".join(rows) + "\n")
+    return folder / "messy.csv"
 
 
 def run(file, out, method="linear", **sections):

@@ -46,6 +46,10 @@ def parse_set(items: Iterable[str]) -> dict[str, dict[str, Any]]:
         node = nested
         for part in path[:-1]:
             node = node.setdefault(part, {})
+            if not isinstance(node, dict):
+                raise ManylabelError(f"--set {item}: {part!r} was already set to the value {node!r}")
+        if isinstance(node.get(path[-1]), dict):
+            raise ManylabelError(f"--set {item}: values inside {path[-1]!r} were already set")
         node[path[-1]] = parse_value(text.strip())
     return nested
 

@@ -11,9 +11,10 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from drawn import messy, photographs
+from drawn import photographs
 from manylabel.cli import app, catalogue
 from manylabel.scores import ScoreFile
+from test_run import messy
 
 COMMANDS = get_command(app).commands
 runner = CliRunner()

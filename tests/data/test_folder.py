@@ -39,11 +39,6 @@ def test_equal_files_are_one_image_with_several_labels(build):
     assert "1 files equal another" in said(found)
 
 
-def test_options_of_label_files_are_refused(build):
-    with pytest.raises(ManylabelError, match="--root, --column means nothing"):
-        data.read(build({"cat/a.png": 1}), root="x", columns=("y",))
-
-
 def test_parts_on_top(build):
     found = data.read(build({"train/cat/a.png": 1, "Valid/dog/b.png": 2, "test/cat/same.png": 1}))
     assert found.labels.names == ("cat", "dog")

@@ -140,7 +140,7 @@ def test_wide_values(table):
 def test_minus_one(table, minus_one, state):
     found = table("image,cat\na.jpg,-1\nb.jpg,1\n", minus_one=minus_one)
     assert found.labels.state[:, 0].tolist() == [state, 1]
-    assert ("minus_one='absent'" in said(found)) == (minus_one == "unknown")
+    assert ("give minus_one='absent'" in said(found)) == (minus_one == "unknown")
 
 
 @pytest.mark.parametrize("bad", ["yes", "2"])

@@ -325,6 +325,19 @@ def test_checkpoint_is_whole_or_absent(tmp_path):
     assert sorted(p.name for p in tmp_path.glob("*.safetensors")) == ["state-2.safetensors"]
 
 
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch):
+    checkpoint.save(tmp_path, {"epoch": 1, "a": torch.ones(2)})
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ManylabelError, match="No space left on device; what was written before is kept"):
+        checkpoint.save(tmp_path, {"epoch": 2, "a": torch.zeros(2)})
+    assert torch.equal(checkpoint.load(tmp_path)["a"], torch.ones(2))
+    assert not list(tmp_path.glob("*.part"))
+
+
 PARALLEL = """
 import sys, torch
 from toys import ToySource, vocabulary, WIDTH

@@ -57,11 +57,6 @@ def read(
     _check("conflicts", conflicts, CONFLICTS)
     source = _source(Path(path))
     if source.is_dir():
-        given = [
-            f"--{word}" for word, value in (("separator", separator), ("root", root), ("column", columns)) if value
-        ]
-        if given:
-            raise ManylabelError(f"{source} is a folder of class folders, for which {', '.join(given)} means nothing")
         return read_folder(source, unlisted=unlisted)
     return read_csv(
         source,

@@ -109,8 +109,8 @@ def _notes(seen: Counter[str], state: NDArray[np.int8], classes: list[str], minu
         notes.append(f"-1 ({minus:,} cells) is read as {minus_one}.")
     if minus and not zeros and minus_one == "unknown":
         notes.append(
-            "The file holds 1 and -1 but no 0: if -1 means absent, give --minus-one absent"
-            " (Python: minus_one='absent')."
+            "The file holds 1 and -1 but no 0: if -1 means absent, say --minus-one absent"
+            " (in Python give minus_one='absent')."
         )
     elif not zeros and not minus:
         notes.append("No cell says absent: the file knows positives only. If a blank means absent, write 0 instead.")

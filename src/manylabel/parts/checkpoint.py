@@ -8,27 +8,36 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor
+
+from manylabel.labels import ManylabelError
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file in one step: a reader, a run killed here or a full disk leaves the old file or the new one."""
+    draft = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(draft, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise ManylabelError(f"cannot write {path}: {error.strerror}; what was written before is kept") from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file by `text` in one step: a reader, or a run killed here, sees the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".part")
-    with open(draft, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
+    """Replace a text file in one step."""
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """Replace a safetensors file in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".part")
-    save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, draft)
-    os.replace(draft, path)
+    write_bytes(path, to_bytes({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}))
 
 
 def flatten(state: Any, prefix: str, tensors: dict[str, Tensor]) -> Any:
