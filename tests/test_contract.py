@@ -42,7 +42,7 @@ class TestMethods:
         assert dataclasses.is_dataclass(module.Config)
         assert module.Config.__dataclass_params__.frozen
         for chosen in getattr(module, "PRESETS", {}).values():
-            assert set(chosen) <= {"method", "train", "encoder", "data"}
+            assert set(chosen) <= {"method", "train", "encoder", "text"}
             fill(module.Config, chosen.get("method", {}), "method")
             fill(Settings, chosen.get("train", {}), "train")
 

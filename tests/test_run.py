@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import manylabel
 from drawn import photographs
@@ -199,17 +200,92 @@ def test_folders_are_not_written_over(photos, tmp_path):
         run(photos, tmp_path / "x", "ridge")
 
 
-def test_resuming_another_run_is_refused(photos, tmp_path):
-    made = plan(photos, tmp_path / "x", method="linear", options=FAST)
-    from manylabel.runfolder import claim
+def unfinished(photos, out, **options):
+    """A run that was killed after its first epoch: folder, config and checkpoint, but no results."""
+    run(photos, out, **options)
+    (out / "metrics.json").unlink()
+    return out
 
-    claim(made, resume=False)
+
+def again(photos, out, **train_options):
+    options = {**FAST, "train": {**FAST["train"], **train_options}}
+    return plan(photos, out, method="linear", options=options)
+
+
+def test_an_unfinished_run_goes_on_only_by_wish_and_only_as_it_was(photos, tmp_path):
+    out = unfinished(photos, tmp_path / "x")
     with pytest.raises(ManylabelError, match="go on with --resume"):
-        claim(made, resume=False)
-    claim(made, resume=True)
-    other = plan(photos, tmp_path / "x", method="linear", options={**FAST, "train": {"epochs": 9, "batch_size": 8}})
+        train(again(photos, out))
     with pytest.raises(ManylabelError, match=r"train\.epochs was 2 and is 9 now"):
-        claim(other, resume=True)
+        train(again(photos, out, epochs=9), resume=True)
+    other = tmp_path / "p"
+    photographs(other, 36)
+    text = photos.read_text()
+    changed = photos.parent / "changed.csv"
+    changed.write_text(text.replace(",red\n", ",blue\n", 1))
+    (out / "config.toml").write_text((out / "config.toml").read_text().replace(str(photos), str(changed)))
+    with pytest.raises(ManylabelError, match="have changed since"):
+        train(again(changed, out), resume=True)
+    (out / "config.toml").write_text((out / "config.toml").read_text().replace(str(changed), str(photos)))
+    assert (train(again(photos, out), resume=True) / "metrics.json").exists()
+
+
+def test_a_run_ended_by_ctrl_c_may_be_resumed(photos, tmp_path):
+    out = run(photos, tmp_path / "x")
+    numbers = json.loads((out / "metrics.json").read_text())
+    (out / "metrics.json").write_text(json.dumps({**numbers, "ended": "interrupted"}))
+    with pytest.raises(ManylabelError, match="go on with --resume"):
+        train(again(photos, out))
+    train(again(photos, out), resume=True)
+    assert json.loads((out / "metrics.json").read_text())["ended"] == "complete"
+
+
+def test_a_mistake_before_training_does_not_lock_the_folder(photos, tmp_path):
+    with pytest.raises(ManylabelError):
+        run(photos, tmp_path / "x", encoder={"name": "no_such_encoder"})
+    run(photos, tmp_path / "x")
+
+
+def test_a_folder_with_other_files_is_left_alone(photos, tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x/labels.json").write_text("mine")
+    with pytest.raises(ManylabelError, match="holds other files"):
+        run(photos, tmp_path / "x")
+    assert (tmp_path / "x/labels.json").read_text() == "mine"
+
+
+def test_identical_images_in_two_parts_are_told(tmp_path):
+    labels = photographs(tmp_path / "p", 24)
+    train_image, test_image = tmp_path / "p/images/0.jpg", tmp_path / "p/images/3.jpg"
+    test_image.write_bytes(train_image.read_bytes())
+    notes = json.loads((run(labels, tmp_path / "x") / "metrics.json").read_text())["notes"]
+    assert any(note.startswith("1 images of test are identical to images of train") for note in notes)
+
+
+def test_large_and_transparent_images_predict_as_they_score(tmp_path):
+    """The cache decodes large JPEGs at a fraction, and files are laid over white: so must predictions be."""
+    labels = photographs(tmp_path / "p", 24)
+    rng = np.random.default_rng(0)
+    noisy = Image.fromarray(rng.integers(0, 255, (700, 900, 3), dtype=np.uint8))
+    noisy.save(tmp_path / "p/images/3.jpg", quality=95)
+    clear = Image.fromarray(rng.integers(0, 255, (64, 64, 4), dtype=np.uint8), "RGBA")
+    clear.save(tmp_path / "p/images/7.png")
+    labels.write_text(labels.read_text().replace("images/7.jpg", "images/7.png"))
+    folder = run(labels, tmp_path / "x")
+    scores, model = load_scores(folder / "scores-test.npz"), manylabel.load(folder)
+    for image, opened in (("images/3.jpg", None), ("images/7.png", clear)):
+        expected = model.probabilities(scores.scores[scores.ids.tolist().index(image)])
+        for given in filter(None, (tmp_path / "p" / image, opened)):
+            prediction = model.predict([given])[0]
+            np.testing.assert_allclose([prediction.probabilities[n] for n in scores.names], expected, atol=1e-4)
+    with pytest.raises(ManylabelError, match="takes a list"):
+        model.predict("x.jpg")
+
+
+@pytest.mark.parametrize("method", ["cprfl", "linear"])
+def test_mixed_precision_trains(photos, tmp_path, method):
+    folder = run(photos, tmp_path / "x", method, train={"precision": "bf16-mixed", "epochs": 1, "batch_size": 8})
+    assert np.isfinite(load_scores(folder / "scores-test.npz").scores).all()
 
 
 def test_typos_name_the_nearest_word(photos, tmp_path):
@@ -220,6 +296,11 @@ def test_typos_name_the_nearest_word(photos, tmp_path):
         ({"options": {"trian": {"epochs": 3}}}, "Did you mean 'train'"),
         ({"options": {"method": {"tua": 3}}}, "Did you mean 'tau'"),
         ({"options": {"train": {"epochs": "many"}}}, "train.epochs is of type int, got 'many'"),
+        ({"options": {"train": {"epochs": 0}}}, "train.epochs is at least 1, got 0"),
+        ({"options": {"train": {"precision": "bf17"}}}, "there is no precision 'bf17'"),
+        ({"options": {"train": 3}}, "train is a section of options, got 3"),
+        ({"options": {"text": {"sauce": "clip"}}}, "there is no text.sauce. Did you mean 'source'"),
+        ({"options": {"encoder": {"image_size": 0}}}, "encoder.image_size is at least 1"),
     ]
     for options, message in cases:
         with pytest.raises(ManylabelError) as told:

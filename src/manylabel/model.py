@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from manylabel import config as configuration
 from manylabel import encoders, methods
-from manylabel.data.images import DamagedImage, read_image, to_array
+from manylabel.data.images import DamagedImage, read_image, to_array, upright_rgb
 from manylabel.encoders.inference import for_inference
 from manylabel.labels import ManylabelError, Vocabulary
 from manylabel.loops.finetune import EndToEnd
@@ -85,7 +85,12 @@ class Model:
         return self.head.scores(features).float().numpy()
 
     def predict(self, images: Sequence[str | Path | Image.Image], *, batch_size: int = 32) -> list[Prediction]:
-        """A prediction for each image, in order; one that cannot be read gets its `error` and the rest go on."""
+        """A prediction for each image (path or PIL image), in order.
+
+        One that cannot be read gets its `error` and the rest go on.
+        """
+        if isinstance(images, str | Path | Image.Image):
+            raise ManylabelError("predict takes a list of images; for one image: predict([image])[0]")
         return list(self.stream(images, batch_size=batch_size))
 
     def stream(self, images: Sequence[str | Path | Image.Image], *, batch_size: int = 32) -> Iterator[Prediction]:
@@ -101,7 +106,8 @@ class Model:
     def _read(self, image: str | Path | Image.Image) -> NDArray[np.uint8] | str:
         """The prepared image, or why there is none."""
         try:
-            opened = image.convert("RGB") if isinstance(image, Image.Image) else read_image(Path(image))
+            enough = self.encoder.image_size if self.head is self.method else None  # as the cache decodes, or training
+            opened = upright_rgb(image) if isinstance(image, Image.Image) else read_image(image, at_least=enough)
             return to_array(opened, self.encoder.image_size, resize=self.encoder.resize)
         except DamagedImage as error:
             return str(error)
@@ -139,7 +145,10 @@ def load(run: str | Path) -> Model:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     options = dict(config["encoder"])
-    encoder = encoders.load(options["name"], image_size=options["image_size"], normalise=options["normalise"])
+    encoder = encoders.load(
+        options["name"], image_size=options["image_size"], normalise=options["normalise"],
+        pretrained=not options["finetune"],  # its own weights are in model.safetensors
+    )  # fmt: skip
     method = _build(config, labels)
     if options["finetune"]:
         method = EndToEnd(encoder, method)

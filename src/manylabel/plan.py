@@ -40,6 +40,18 @@ class EncoderOptions:
     precision: str = "float32"  # of encoding: float32 or bfloat16
     finetune: bool = False
 
+    def __post_init__(self) -> None:
+        if self.image_size is not None and self.image_size < 1:
+            raise ManylabelError(f"encoder.image_size is at least 1, got {self.image_size}")
+
+
+@dataclass(frozen=True)
+class TextOptions:
+    """Where label vectors come from."""
+
+    source: str = "auto"  # auto: sentence where the method reads text; clip, random, none, or an .npz file
+    centre: bool = True  # subtract the mean vector, without which all classes look alike
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -47,7 +59,7 @@ class Plan:
 
     data: Data
     encoder: EncoderOptions
-    text: str
+    text: TextOptions
     method: str
     preset: str
     method_config: Any
@@ -61,7 +73,7 @@ class Plan:
         return {
             "data": config.as_plain(self.data),
             "encoder": config.as_plain(self.encoder),
-            "text": {"source": self.text},
+            "text": config.as_plain(self.text),
             "method": {"name": self.method, "preset": self.preset, **config.as_plain(self.method_config)},
             "train": config.as_plain(self.settings),
         }
@@ -86,6 +98,8 @@ def plan(
     for name in layers:
         if name not in (*SECTIONS, "run", "versions"):
             raise ManylabelError(f"there is no section {name!r}.{did_you_mean(name, SECTIONS)}")
+        if not isinstance(layers[name], Mapping):
+            raise ManylabelError(f"{name} is a section of options, got {layers[name]!r}")
     in_file = dict(layers.get("method", {}))
     method = in_file.pop("name", method)
     preset = in_file.pop("preset", preset)
@@ -95,11 +109,11 @@ def plan(
     if preset not in presets:
         raise ManylabelError(f"method {method!r} has no preset {preset!r}.{did_you_mean(preset, presets)}")
     chosen = presets[preset]
-    section = {s: config.merge(chosen.get(s, {}), layers.get(s, {})) for s in ("encoder", "train", "data")}
+    section = {s: config.merge(chosen.get(s, {}), layers.get(s, {})) for s in ("encoder", "train", "data", "text")}
     return Plan(
         data=config.fill(Data, {**section["data"], "path": str(data)}, "data"),
         encoder=config.fill(EncoderOptions, section["encoder"], "encoder"),
-        text=str(layers.get("text", {}).get("source", "auto")),
+        text=config.fill(TextOptions, section["text"], "text"),
         method=method,
         preset=preset,
         method_config=config.fill(module.Config, {**chosen.get("method", {}), **in_file}, "method"),

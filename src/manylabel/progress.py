@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +32,9 @@ def bar(what: str, total: int, done: int = 0, *, shown: bool = True) -> Iterator
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn(),
         TextColumn("{task.fields[note]}", style="dim"),
     )  # fmt: skip
-    with Progress(*columns, console=console, disable=not shown, transient=False) as progress:
+    with Progress(
+        *columns, console=console, disable=not shown or os.environ.get("LOCAL_RANK", "0") != "0", transient=False
+    ) as progress:
         task = progress.add_task(what, total=total, completed=done, note="")
 
         def advance(count: int = 1, note: str = "") -> None:
@@ -50,7 +53,8 @@ def training(steps: int, done: int, *, events: Path | None = None) -> Iterator[C
         steps, done: optimiser steps in all, and before this start.
         events: folder for TensorBoard's event files, or None.
     """
-    writer = event_writer(events) if events is not None else None
+    first = os.environ.get("LOCAL_RANK", "0") == "0"
+    writer = event_writer(events) if events is not None and first else None
     with bar("train", steps, done) as advance:
 
         def tick(row: dict[str, Any] | None = None) -> None:

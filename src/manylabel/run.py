@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,22 +49,26 @@ def train(plan: Plan, *, resume: bool = False, tensorboard: bool = False) -> Pat
     module = methods.load(plan.method)
     if plan.encoder.finetune and hasattr(module, "train"):
         raise ManylabelError(f"method {plan.method!r} is solved on frozen features; drop --finetune")
-    fabric = loop.make_fabric(plan.settings)
-    if fabric.is_global_zero:  # before the other processes start
-        claim(plan, resume=resume)
-    fabric.launch()
+    fabric = loop.make_fabric(plan.settings, unused=plan.encoder.finetune)
     dataset = prepare(plan)
+    if fabric.is_global_zero:  # before the other processes start
+        claim(plan, dataset, resume=resume)
+    fabric.launch()
+    plan = replace(plan, out=Path(fabric.broadcast(str(plan.out))))
     encoder = encoders.load(plan.encoder.name, image_size=plan.encoder.image_size, normalise=plan.encoder.normalise)
+    method, vocabulary = make_method(plan, dataset, encoder)  # before the long work: a mistake shows at once
+    given = len(dataset)
     with fabric.rank_zero_first():
         dataset, cached, kept = read_images(plan, dataset, encoder)
-    vocabulary = make_vocabulary(plan, dataset)
-    torch.manual_seed(plan.settings.seed)
-    method = module.build(plan.method_config, vocabulary, encoder.width)
+    if len(dataset) < given:
+        method, vocabulary = make_method(plan, dataset, encoder)
     sources: dict[str, Source]
     if cached is None:
         sources = {part: image_source(plan, dataset, encoder, part) for part in PARTS}
-        method = EndToEnd(encoder, method, encoder_lr=plan.settings.encoder_lr)
+        s = plan.settings
+        method = EndToEnd(encoder, method, encoder_lr=s.encoder_lr, freeze_batch_norm=s.freeze_batch_norm)
     else:
+        plan.notes.extend(shared_images(dataset, cached, kept))
         sources = {part: feature_source(dataset, cached, kept, part, grid=method.needs_grid) for part in PARTS}
     fit_method = getattr(module, "train", loop.fit)
     show = partial(progress.training, events=plan.out / "tensorboard" if tensorboard else None)
@@ -170,14 +175,32 @@ def drop_damaged(plan: Plan, dataset: Dataset, errors: Mapping[int, str]) -> tup
     return dataset.rows(kept), kept
 
 
+def make_method(plan: Plan, dataset: Dataset, encoder: Encoder) -> tuple[Method, Vocabulary]:
+    """The untrained method, the same for the same seed, and its vocabulary."""
+    vocabulary = make_vocabulary(plan, dataset)
+    torch.manual_seed(plan.settings.seed)
+    return methods.load(plan.method).build(plan.method_config, vocabulary, encoder.width), vocabulary
+
+
+def shared_images(dataset: Dataset, cached: Cached, kept: NDArray[np.int64]) -> list[str]:
+    """A note for each pair of parts in which identical image files lie: what was learnt is then asked again."""
+    places = [tuple(place) for place in cached.data.place[kept].tolist()]
+    held = {part: {p for p, s in zip(places, dataset.split) if s == part} for part in PARTS}
+    notes = []
+    for one, other in (("train", "val"), ("train", "test"), ("val", "test")):
+        if both := len(held[one] & held[other]):
+            notes.append(f"{both} images of {other} are identical to images of {one}; `manylabel doctor` names them")
+    return notes
+
+
 def make_vocabulary(plan: Plan, dataset: Dataset) -> Vocabulary:
     """Names, training counts and text of the classes."""
     rows = np.flatnonzero(dataset.split == "train")
     table = dataset.labels.rows(rows)
-    source = plan.text
+    source = plan.text.source
     if source == "auto":
         source = "sentence" if getattr(methods.load(plan.method), "NEEDS_TEXT", False) else "none"
-    vectors, description = text.vectors(table.names, source, seed=plan.settings.seed)
+    vectors, description = text.vectors(table.names, source, seed=plan.settings.seed, centre=plan.text.centre)
     return Vocabulary(table.names, table.counts, vectors, images=len(rows), text_source=description)
 
 

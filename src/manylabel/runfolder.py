@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import platform
@@ -35,31 +36,59 @@ from manylabel.scores import ScoreFile
 PARTS = ("train", "val", "test")
 
 
-def claim(plan: Plan, *, resume: bool) -> None:
-    """Make the run folder ours: new and empty, or, with `resume`, one that holds this very run unfinished."""
-    written = plan.out / "config.toml"
-    if (plan.out / "metrics.json").exists():
-        raise ManylabelError(f"{plan.out} holds a finished run; choose another --out, or delete the folder")
-    if written.exists() and not resume:
+def claim(plan: Plan, dataset: Dataset, *, resume: bool) -> None:
+    """Make the run folder ours: new or empty, or, with `resume`, one that holds this very run unfinished.
+
+    A folder in which no epoch was finished may be begun anew.
+    """
+    written, finished = plan.out / "config.toml", plan.out / "metrics.json"
+    if plan.out.exists() and not written.exists() and any(plan.out.iterdir()):
+        raise ManylabelError(f"{plan.out} holds other files; choose another --out, or an empty folder")
+    if finished.exists():
+        interrupted = json.loads(finished.read_text(encoding="utf-8")).get("ended") == "interrupted"
+        if not (resume and interrupted):
+            cure = "go on with --resume, or " if interrupted else ""
+            raise ManylabelError(f"{plan.out} holds a finished run: {cure}choose another --out, or delete the folder")
+    if not (plan.out / "checkpoint" / "state.json").exists():
+        begin(plan, dataset)
+    elif not resume:
         raise ManylabelError(f"{plan.out} holds an unfinished run: go on with --resume, or choose another --out")
-    if written.exists():
-        before = configuration.read_toml(written)
-        for name, section in plan.sections().items():
-            for key in sorted(set(section) | set(before.get(name, {}))):
-                was, now = before.get(name, {}).get(key), section.get(key)
-                if was != now:
-                    raise ManylabelError(f"cannot resume {plan.out}: {name}.{key} was {was!r} and is {now!r} now")
     else:
-        try:
-            checkpoint.write_text(
-                written, tomli_w.dumps({**plan.sections(), "run": _made(plan), "versions": versions()})
-            )
-        except OSError as error:
-            raise ManylabelError(f"cannot write to {plan.out}: {error.strerror}") from None
+        check_same(plan, dataset)
+        finished.unlink(missing_ok=True)
 
 
-def _made(plan: Plan) -> dict[str, str]:
-    return {"command": plan.command, "started": datetime.now(UTC).isoformat(timespec="seconds")}
+def begin(plan: Plan, dataset: Dataset) -> None:
+    """Write config.toml, and split.csv: which image is in which part."""
+    checkpoint.write_text(
+        plan.out / "config.toml",
+        tomli_w.dumps({**plan.sections(), "run": _made(plan, dataset), "versions": versions()}),
+    )
+    rows = [{"image": image, "split": part} for image, part in zip(dataset.labels.ids, dataset.split.tolist())]
+    write_rows(plan.out / "split.csv", rows)
+
+
+def check_same(plan: Plan, dataset: Dataset) -> None:
+    """Raise where a run that is resumed would go on with other settings or other labels."""
+    before = configuration.read_toml(plan.out / "config.toml")
+    for name, section in plan.sections().items():
+        for key in sorted(set(section) | set(before.get(name, {}))):
+            was, now = before.get(name, {}).get(key), section.get(key)
+            if was != now:
+                raise ManylabelError(f"cannot resume {plan.out}: {name}.{key} was {was!r} and is {now!r} now")
+    if before["run"]["labels"] != fingerprint(dataset):
+        raise ManylabelError(f"cannot resume {plan.out}: the labels in {plan.data.path} have changed since it began")
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """32 hex digits of names, images, parts and labels."""
+    facts = json.dumps([dataset.labels.names, dataset.labels.ids, dataset.split.tolist()])
+    return hashlib.blake2b(facts.encode() + dataset.labels.state.tobytes(), digest_size=16).hexdigest()
+
+
+def _made(plan: Plan, dataset: Dataset) -> dict[str, str]:
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"command": plan.command, "started": started, "labels": fingerprint(dataset)}
 
 
 def versions() -> dict[str, str]:
@@ -79,7 +108,7 @@ def finish(
     checkpoint.write_tensors(plan.out / "model.safetensors", dict(method.state_dict()))
     write_json(plan.out / "config.json", model_config(plan, vocabulary, encoder))
     write_json(plan.out / "labels.json", labels_file(vocabulary, decisions))
-    write_log(plan.out / "log.csv", outcome.log)
+    write_rows(plan.out / "log.csv", outcome.log)
     numbers = measure(plan, vocabulary, outcome, decisions, scored)
     if numbers["part"] is not None:
         report.write(plan.out / "report.html", report_data(plan, dataset, outcome, decisions, scored, numbers))
@@ -129,7 +158,8 @@ def report_data(
 def labels_file(vocabulary: Vocabulary, decisions: Decisions) -> dict[str, Any]:
     """The content of labels.json: what the model knows of its classes; thresholds are on the logit scale."""
     return {
-        "names": list(vocabulary.names), "counts": np.asarray(vocabulary.counts).tolist(), "images": vocabulary.images,
+        "names": list(vocabulary.names), "kind": "logit",
+        "counts": np.asarray(vocabulary.counts).tolist(), "images": vocabulary.images,
         "thresholds": decisions.thresholds.tolist(), "temperatures": decisions.temperatures.tolist(),
         "biases": decisions.biases.tolist(), "hierarchy": None, "text_source": vocabulary.text_source,
         "decision": decisions.rule,
@@ -155,12 +185,12 @@ def fit_decisions(plan: Plan, val: ScoreFile | None, classes: int) -> Decisions:
         decide = F1().fit(val.scores, labels)
         thresholds, rule = decide.thresholds, decide.to_dict()
     else:
-        plan.notes.append("validation holds no positive label: the threshold of every class is probability 0.5")
+        plan.notes.append("no positive label to validate on: the threshold of every class is probability 0.5")
     if val is not None and (labels == PRESENT).any() and (labels == ABSENT).any():
         calibrate = Platt().fit(val.scores, labels)
         temperatures, biases = calibrate.temperatures, calibrate.biases
     else:
-        plan.notes.append("validation holds not both positive and negative labels: probabilities are not calibrated")
+        plan.notes.append("no positive and negative labels to validate on: probabilities are not calibrated")
     return Decisions(rule, thresholds, temperatures, biases)
 
 
@@ -188,8 +218,8 @@ def write_json(path: Path, content: Any) -> None:
     checkpoint.write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-def write_log(path: Path, rows: list[dict[str, Any]]) -> None:
-    """log.csv: one row an epoch."""
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """A CSV of dicts, whose columns are all keys met."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, fieldnames=list(dict.fromkeys(key for row in rows for key in row)))
     writer.writeheader()

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from drawn import photographs
 from manylabel.cli import app, catalogue
 from manylabel.scores import ScoreFile
+from manylabel.scores import load as load_scores
 from test_run import messy
 
 COMMANDS = get_command(app).commands
@@ -108,6 +109,20 @@ def test_score_then_evaluate_gives_the_run_s_own_numbers(run, photos, tmp_path):
     ours, theirs = json.loads((tmp_path / "m.json").read_text()), json.loads((run / "metrics.json").read_text())
     for key in ("map", "map_head", "map_medium", "map_tail", "cf1", "of1", "per_class", "intervals"):
         assert ours[key] == theirs[key], key
+
+
+def test_score_reads_and_splits_as_training_did(tmp_path):
+    """A file without parts, read with `--unlisted unknown`: scoring its test part gives the run's own file again."""
+    labels = photographs(tmp_path / "p", 30, parts=False)
+    fast = ["--set", "encoder.image_size=64", "--set", "train.epochs=1", "--seed", "5", "--unlisted", "unknown"]
+    done = manylabel("train", labels, "--method", "linear", "--out", tmp_path / "x", *fast)
+    assert done.returncode == 0, done.stderr
+    done = manylabel("score", tmp_path / "x", labels, "--split", "test", "--out", tmp_path / "s.npz")
+    assert done.returncode == 0, done.stderr
+    ours, theirs = load_scores(tmp_path / "s.npz"), load_scores(tmp_path / "x/scores-test.npz")
+    assert ours.ids.tolist() == theirs.ids.tolist()
+    np.testing.assert_array_equal(ours.labels, theirs.labels)
+    np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-5)
 
 
 def test_evaluate_takes_anybody_s_csv(tmp_path):

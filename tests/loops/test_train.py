@@ -302,6 +302,16 @@ def test_ema_arithmetic_and_swap():
     assert warm.state["weight"].item() == pytest.approx(2 + 0.9 * 10)  # first update: decay 1/10
 
 
+def test_ema_copies_fitted_statistics():
+    """Averaged with their start at 0 and 1 they would be wrong z-scores."""
+    source = ToySource(30)
+    method = method_of(source, "linear")
+    trainer = Trainer(method, source, None, Settings(ema=0.999, ema_warmup=False), make_fabric(FEW))
+    trainer.run_epoch(lambda: None)
+    assert torch.equal(trainer.ema.state["standardise.mean"], method.standardise.mean)
+    assert method.standardise.mean.abs().max() > 0
+
+
 def test_every_row_comes_once_an_epoch_and_ranks_share_them():
     batches = shuffled(103, 10, seed=0, epoch=0)
     assert sorted(np.concatenate(batches)) == list(range(103))

@@ -27,13 +27,18 @@ for command in (
 def main() -> None:
     """Run the command line; a user's mistake ends with one clear message and exit code 2."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
     except ManylabelError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
+    except typer.TyperException as error:  # a wrong option: typer's own words
+        show = getattr(error, "show", None)
+        show() if show else typer.secho(str(error), fg="red", err=True)
+    except (KeyboardInterrupt, typer.Abort):
         typer.secho("interrupted; what was finished is kept", fg="yellow", err=True)
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        typer.secho(f"error: {error.filename or 'a file'}: {error.strerror}", fg="red", err=True)
+    sys.exit(2)

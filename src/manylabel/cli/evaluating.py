@@ -108,6 +108,9 @@ def read_thresholds(path: Path | None, file: ScoreFile) -> np.ndarray:
         raise ManylabelError(
             f"{path} is no decisions file: it wants names and thresholds of equal length ({error})"
         ) from None
+    kind = content.get("kind", file.kind)
+    if kind != file.kind:
+        raise ManylabelError(f"{path} holds thresholds for scores of kind {kind!r}, and these scores are {file.kind!r}")
     for name in file.names.tolist():
         if name not in table:
             raise ManylabelError(f"{path} has no threshold for class {name!r}.{did_you_mean(name, table)}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from manylabel.cli.reading import read, takes_reading
+from manylabel.labels import ManylabelError
 
 DataPath = Annotated[str, typer.Argument(help="CSV file, or folder with one folder per class.", metavar="DATA")]
 
@@ -33,7 +35,7 @@ def demo(
     if (out / "metrics.json").exists() and out == Path("runs/demo"):
         shutil.rmtree(out)  # the demo's own folder may be written again
     made = plan(labels, out, method=method, options={"train": {"seed": seed}}, command="manylabel demo")
-    tell(run(made))
+    tell(run(made, resume=True))
 
 
 @takes_reading
@@ -102,12 +104,16 @@ def train(
     }
     given = {section: {k: v for k, v in values.items() if v is not None} for section, values in flags.items()}
     options = merge({s: v for s, v in given.items() if v}, parse_set(set_ or []))
+    if resume and out is None:
+        raise ManylabelError("--resume needs --out: the folder of the run to go on with")
     made = plan(data, out, method=method, preset=preset, options=options, file=config, command=command_line())
     tell(run(made, resume=resume, tensorboard=tensorboard))
 
 
 def tell(folder: Path) -> None:
-    """The headline numbers of a finished run and where its report is."""
+    """The headline numbers of a finished run and where its report is, from the first of several processes."""
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        return
     from manylabel.cli.tables import headline
 
     numbers = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))

@@ -87,3 +87,9 @@ def read(path: str, reading: dict[str, Any]) -> Dataset:
     rename = reading.get("rename", {})
     dataset = datasets.read(path, **{name: value for name, value in reading.items() if name != "rename"})
     return dataset.rename(rename) if rename else dataset
+
+
+def reading_of(trained: dict[str, Any]) -> dict[str, Any]:
+    """How a run read its labels, from its config.toml."""
+    names = inspect.signature(given).parameters.keys() - {"column"} | {"columns"}
+    return {name: value for name, value in trained.get("data", {}).items() if name in names}

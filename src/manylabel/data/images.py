@@ -107,6 +107,11 @@ def thumbnail_jpeg(path: str | Path, size: int) -> bytes:
     return buffer.getvalue()
 
 
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """An opened image as `read_image` would give it from a file: RGB over white, turned as its EXIF tag says."""
+    return _upright(_to_rgb(image), _orientation(image))
+
+
 def _check_pixels(image: Image.Image) -> None:
     limit, (width, height) = Image.MAX_IMAGE_PIXELS, image.size
     if limit is not None and width * height > limit:

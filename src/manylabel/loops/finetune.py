@@ -15,23 +15,26 @@ from manylabel.parts.batch import Batch, Clock
 class EndToEnd(Method):
     """Images (B, 3, H, W) through `encoder` into `method`.
 
-    The encoder's batch norms keep their pre-trained statistics (their scales and shifts still learn): batches
-    of a few images would spoil them.
 
     Arguments:
         encoder: trained at `encoder_lr` times the method's rate.
         method: gets the same `Features` as from the cache.
         encoder_lr: 0.1 by custom; the published CPRFL means 0.1 and runs at 1.
+        freeze_batch_norm: batch norms keep their pre-trained statistics, which batches of a few images would spoil;
+            their scales and shifts still learn.
     """
 
-    def __init__(self, encoder: Encoder, method: Method, *, encoder_lr: float = 0.1) -> None:
+    def __init__(
+        self, encoder: Encoder, method: Method, *, encoder_lr: float = 0.1, freeze_batch_norm: bool = True
+    ) -> None:
         super().__init__()
         self.encoder, self.method, self.encoder_lr = encoder, method, encoder_lr
+        self.freeze_batch_norm = freeze_batch_norm
 
     def train(self, mode: bool = True) -> EndToEnd:
         super().train(mode)
         for module in self.encoder.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            if self.freeze_batch_norm and isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.eval()
         return self
 

@@ -29,15 +29,21 @@ from manylabel.parts.schedules import one_cycle
 from manylabel.parts.settings import Fit, Settings
 
 
-def make_fabric(settings: Settings) -> Fabric:
-    """One process or `devices` x `nodes`; precision chosen by what the device has."""
+def make_fabric(settings: Settings, *, unused: bool = False) -> Fabric:
+    """One process or `devices` x `nodes`; precision chosen by what the device has.
+
+    `unused` allows parameters that a step does not reach, as some encoders have.
+    """
     precision = settings.precision
     if precision == "auto":
         bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
         precision = "bf16-mixed" if bf16 else "32-true"
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    several = settings.devices * settings.nodes > 1
+    strategy = ("ddp_find_unused_parameters_true" if unused else "ddp") if several else "auto"
     return Fabric(
-        accelerator=accelerator, devices=settings.devices, num_nodes=settings.nodes, precision=precision  # type: ignore[arg-type]
+        accelerator=accelerator, strategy=strategy, devices=settings.devices, num_nodes=settings.nodes,
+        precision=precision,  # type: ignore[arg-type]
     )  # fmt: skip
 
 

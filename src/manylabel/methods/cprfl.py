@@ -6,9 +6,14 @@ started from. P therefore learns along two paths, through VSI and directly as th
 
     P = GELU(W W1 + b1) W2 + b2      Z = [phi(F); P]      P' = last C rows of VSI(Z)      z_i = p'_i . p_i
 
-Article and published code differ; every difference is an option below and `PRESETS` holds both forms, beside
-`small`, which is fit for frozen features on a CPU. Reduction: the mean over B * C cells, or their sum divided
+Article and published code differ; every difference in the method is an option below and `PRESETS` holds both forms,
+beside `small`, which is fit for frozen features on a CPU. Reduction: the mean over B * C cells, or their sum divided
 by B with `reduction="sum"` as in the article.
+
+The presets leave encoder and text to you. Both forms were published with a ResNet-101 trained end to end and CLIP's
+RN50 text tower: `--preset published_code --finetune --encoder timm:resnet101.tv_in1k --text clip:RN50/openai`. Two
+things differ even then: the published code trains the whole text tower, here its output W is trained
+(`train_text`), and its vectors are neither centred (`text.centre`) nor of unit length (`text_scale`).
 """
 
 from __future__ import annotations
@@ -71,17 +76,19 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "flip": False,
         },
         "encoder": {"image_size": 448},
+        "text": {"centre": False},
     },
     "published_code": {
         "method": {
             "width": 2048, "heads": 8, "head_width": 512, "hidden": 2048, "dropout": 0.1, "train_text": True,
         },
         "train": {
-            "epochs": 80, "batch_size": 16, "lr": 1e-5, "ema": 0.998, "ema_warmup": False, "weight_decay": 1e-4,
-            "encoder_lr": 1.0, "clip": 0.0, "patience": 0, "cutout": 0.5, "rand_augment": True, "crop": False,
-            "flip": False,
+            "epochs": 80, "batch_size": 16, "lr": 1e-5,  # the code's default; the name of its run says 5e-5
+            "ema": 0.998, "ema_warmup": False, "weight_decay": 1e-4, "encoder_lr": 1.0, "freeze_batch_norm": False,
+            "clip": 0.0, "patience": 0, "cutout": 0.5, "rand_augment": True, "crop": False, "flip": False,
         },
         "encoder": {"image_size": 448, "normalise": False},
+        "text": {"centre": False},
     },
 }  # fmt: skip
 
@@ -100,6 +107,9 @@ class CPRFL(Method):
             config.width, config.heads, config.head_width, config.hidden, depth=config.depth,
             dropout=config.dropout, residual=config.residual, norm=config.norm, scale=config.scale,
         )  # fmt: skip
+        if not config.token_path:  # nothing then reaches phi and VSI
+            self.phi.requires_grad_(False)
+            self.vsi.requires_grad_(False)
 
     def prompts(self) -> Tensor:
         """P (C, d)."""
@@ -141,6 +151,11 @@ def prompt_network(text_width: int, config: Config) -> nn.Module:
 
 def build(config: Config, vocabulary: Vocabulary, width: int) -> CPRFL:
     """CPRFL for the classes of `vocabulary`, whose `text` it needs, on features of `width`."""
+    for option in ("width", "heads", "head_width", "hidden", "depth"):
+        if getattr(config, option) < 1:
+            raise ManylabelError(f"method.{option} is at least 1, got {getattr(config, option)}")
+    if config.tau * config.width < 1 or not 0 <= config.dropout < 1:
+        raise ManylabelError(f"method.tau is above 0 and dropout in [0, 1), got {config.tau} and {config.dropout}")
     for option, valid in (("scale", ("head", "model")), ("objective", ("asl", "bce")), ("reduction", ("mean", "sum"))):
         if getattr(config, option) not in valid:
             raise ManylabelError(f"method.{option} is one of {', '.join(valid)}, got {getattr(config, option)!r}")

@@ -150,14 +150,17 @@ def train(
 ) -> Fit:  # fmt: skip
     """Solve; needs no loop, so nothing is checkpointed. Arguments as for the common loop."""
     started = time.monotonic()
-    method.standardise.fit(train.pooled())
-    x = method.standardise(train.pooled()).double()
+    pooled = train.pooled()
+    method.standardise.fit(pooled)
+    x = method.standardise(pooled).double()
     has_val = val is not None and len(val) > 0
     held = val if has_val else train
     x_held = method.standardise(held.pooled()).double()
-    alpha, value = method.config.alphas[0] if len(method.config.alphas) == 1 else method.config.default, math.nan
-    if has_val and len(method.config.alphas) > 1:
+    alpha, value = method.config.default, math.nan
+    if has_val:
         alpha, value = choose_alpha(x, train.labels, x_held, held.labels, method.config)
+    elif len(method.config.alphas) == 1:
+        alpha = method.config.alphas[0]
     weight, bias = solve(x, train.labels, alpha)
     slope, shift = logit_scale((x_held @ weight.T + bias), held.labels)
     method.weight.copy_(weight * slope[:, None])

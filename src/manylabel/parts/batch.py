@@ -1,4 +1,7 @@
-"""The three things that travel between data, encoder, method and loop: features, a batch, and the clock."""
+"""The three things that travel between data, encoder, method and loop: features, a batch, and the clock.
+
+They are not frozen because Fabric rebuilds what passes a mixed-precision module; nobody changes them in place.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass
 class Features:
     """What an encoder makes of images, for any method.
 
@@ -22,7 +25,7 @@ class Features:
     size: tuple[int, int] | None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Batch:
     """Some rows of the training set.
 
@@ -37,7 +40,7 @@ class Batch:
     index: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass
 class Clock:
     """Where training stands: `epoch` of `epochs`, optimiser `step` of `steps`, all counted from 0.
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Ema:
-    """Shadow weights s <- decay * s + (1 - decay) * w, of parameters and floating buffers alike.
+    """Shadow weights s <- decay * s + (1 - decay) * w of every parameter; buffers (fitted statistics) are copied.
 
     Arguments:
         module: whose weights are averaged; the shadow starts as their copy.
@@ -32,11 +32,12 @@ class Ema:
 
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
-        """Take the module's present weights into the average; integer buffers are copied."""
+        """Take the module's present weights into the average."""
         self.updates += 1
         decay = min(self.decay, self.updates / (self.updates + 9)) if self.warmup else self.decay
+        averaged = {name for name, _ in module.named_parameters()}
         for name, value in module.state_dict().items():
-            if value.is_floating_point():
+            if name in averaged:
                 self.state[name].lerp_(value, 1 - decay)
             else:
                 self.state[name].copy_(value)

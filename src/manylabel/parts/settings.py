@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from manylabel.labels import ManylabelError, did_you_mean
+
+PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -20,6 +24,7 @@ class Settings:
     clip: float = 1.0  # largest gradient norm; 0: no clipping
     patience: int = 6  # epochs without a better validation mAP before stopping; 0: never stop early
     encoder_lr: float = 0.1  # with --finetune: the encoder's rate as a share of lr
+    freeze_batch_norm: bool = True  # with --finetune: batch norms keep their statistics
     crop: bool = True  # with --finetune: random crops of at least half the area
     flip: bool = True  # with --finetune: left-right flips
     cutout: float = 0.0  # with --finetune: side of a blanked square as a share of the image's; 0: none
@@ -27,7 +32,20 @@ class Settings:
     seed: int = 0
     devices: int = 1
     nodes: int = 1
-    precision: str = "auto"  # auto: bf16-mixed on a GPU that has it, 32-true elsewhere; or a name Fabric knows
+    precision: str = "auto"  # auto: bf16-mixed on a GPU that has it, 32-true elsewhere; or one of PRECISIONS
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "devices", "nodes"):
+            if getattr(self, name) < 1:
+                raise ManylabelError(f"train.{name} is at least 1, got {getattr(self, name)}")
+        for name in ("lr", "weight_decay", "clip", "patience", "encoder_lr", "seed"):
+            if getattr(self, name) < 0:
+                raise ManylabelError(f"train.{name} is at least 0, got {getattr(self, name)}")
+        for name in ("warmup", "ema", "cutout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ManylabelError(f"train.{name} lies in [0, 1), got {getattr(self, name)}")
+        if self.precision not in PRECISIONS:
+            raise ManylabelError(f"there is no precision {self.precision!r}.{did_you_mean(self.precision, PRECISIONS)}")
 
 
 @dataclass
