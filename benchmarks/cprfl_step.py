@@ -118,8 +118,8 @@ def main() -> None:
     for patches in (49, 196):
         rows += measure(patches, batch_size=64, repeats=options.repeats, config=Config())
     published = Config(width=2048, heads=8, head_width=512, hidden=2048)
-    rows += measure(49, batch_size=4, repeats=max(3, options.repeats // 5), config=published)
-    rows += measure(196, batch_size=2, repeats=max(3, options.repeats // 5), config=published)
+    rows += measure(49, batch_size=16, repeats=max(3, options.repeats // 5), config=published)
+    rows += measure(196, batch_size=16, repeats=max(3, options.repeats // 5), config=published)
     write(options.out, rows)
 
 

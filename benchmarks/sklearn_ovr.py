@@ -2,7 +2,8 @@
 
     python benchmarks/sklearn_ovr.py       # writes benchmarks/results/sklearn_ovr.csv
 
-Standardised pooled features, lbfgs, its default C = 1, 200 iterations: no choice is made, so validation is unused.
+Pooled features as they are and z-scored, lbfgs, its default C = 1, 200 iterations: nothing is chosen, so validation is
+unused. Other code reached 41.9 / 27.6 (total / tail) on long_tail.
 """
 
 from __future__ import annotations
@@ -29,27 +30,29 @@ ROOT = Path(__file__).resolve().parents[1]
 def main() -> None:
     dataset = datasets.read(ROOT / "../shared/data/coco80/labels.csv")
     cached = encode(dataset.paths, encoders.load("efficientnet_lite0"))
+    tail = dataset.where("long_tail", "1") & (dataset.split == "train")
+    counts = dataset.labels.rows(tail).counts  # head, medium and tail as in the recipes
     test = np.flatnonzero(dataset.split == "test")
     rows = []
-    for name, kept in (("long_tail", dataset.where("long_tail", "1")), ("full", np.ones(len(dataset), bool))):
-        train = np.flatnonzero((dataset.split == "train") & kept)
-        scaler = StandardScaler().fit(cached.pooled(train))
-        present = dataset.labels.rows(train).present
-        started = time.monotonic()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model = OneVsRestClassifier(LogisticRegression(max_iter=200), n_jobs=1)
-            model.fit(scaler.transform(cached.pooled(train)), present.astype(int))
-        scores = model.decision_function(scaler.transform(cached.pooled(test)))
-        numbers = evaluate(
-            scores, dataset.labels.rows(test).state, names=dataset.labels.names,
-            train_counts=present.sum(0), settings=Settings(resamples=0),
-        )  # fmt: skip
-        keys = ("map", "map_head", "map_medium", "map_tail")
-        rows.append(
-            {"data": name, **{k: round(numbers[k], 5) for k in keys}, "seconds": round(time.monotonic() - started)}
-        )
-        print(rows[-1])
+    for name, train in (("long_tail", np.flatnonzero(tail)), ("full", np.flatnonzero(dataset.split == "train"))):
+        for features, scaler in (
+            ("as they are", StandardScaler(with_mean=False, with_std=False)),
+            ("z-scored", StandardScaler()),
+        ):
+            started = time.monotonic()
+            scaler.fit(cached.pooled(train))
+            model = OneVsRestClassifier(LogisticRegression(max_iter=200))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model.fit(scaler.transform(cached.pooled(train)), dataset.labels.rows(train).present.astype(int))
+            numbers = evaluate(
+                model.decision_function(scaler.transform(cached.pooled(test))), dataset.labels.rows(test).state,
+                names=dataset.labels.names, train_counts=counts, settings=Settings(resamples=0),
+            )  # fmt: skip
+            keys = ("map", "map_head", "map_medium", "map_tail")
+            row = {"data": name, "features": features, **{k: round(numbers[k], 5) for k in keys}}
+            rows.append({**row, "seconds": round(time.monotonic() - started)})
+            print(rows[-1])
     write(Path(__file__).parent / "results" / "sklearn_ovr.csv", rows)
 
 
