@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pictures import draw
 from PIL import Image
-from tiny import SEEN, tiny
 
 from manylabel.data.images import DamagedImage, read_image, to_array
 from manylabel.encoders import cache, store
 from manylabel.encoders.cache import encode
 from manylabel.labels import ManylabelError
+from pictures import draw
+from tiny import SEEN, tiny
 
 
 @pytest.fixture(autouse=True)
