@@ -12,8 +12,8 @@ def one_cycle(step: int, steps: int, *, warmup: float = 0.1) -> tuple[float, flo
     1/250,000; beta1 goes 0.95, 0.85, 0.95. Equal to torch's at any length that torch accepts, and defined for
     runs of a few steps, where torch's is not.
 
-    >>> [round(one_cycle(step, 21, warmup=0.1)[0], 3) for step in (0, 1, 11, 20)]
-    [0.113, 1.0, 0.484, 0.0]
+    >>> [round(one_cycle(step, 20, warmup=0.1)[0], 3) for step in (0, 1, 10, 19)]
+    [0.04, 1.0, 0.5, 0.0]
     """
     top, end = max(warmup * steps - 1, 0.0), steps - 1
     if step < top:
