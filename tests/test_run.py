@@ -323,15 +323,15 @@ def test_a_later_layer_wins(photos, tmp_path):
 def test_a_run_killed_while_caching_or_training_resumes_to_the_same_end(tmp_path):
     """SIGKILL at several moments; what a run that was never killed scores, the resumed one scores too."""
     labels = photographs(tmp_path / "p", 200)
-    options = ["encoder.image_size=64", "train.epochs=150", "train.patience=0"]
+    options = ["encoder.image_size=160", "train.epochs=150", "train.patience=0"]
     args = [sys.executable, "-m", "manylabel", "train", str(labels), "--method", "linear"]
     args += [word for option in options for word in ("--set", option)]
     env = {**os.environ, "MANYLABEL_CACHE": str(tmp_path / "cache")}
-    for name, marker in (("caching", "cache/features/*/*"), ("training", "training/checkpoint/state.json")):
+    for name, marker in (("caching", "cache/**/*.rows"), ("training", "training/checkpoint/state.json")):
         job = subprocess.Popen([*args, "--out", str(tmp_path / name)], env=env, stderr=subprocess.DEVNULL)
         while job.poll() is None and not list(tmp_path.glob(marker)):
             time.sleep(0.02)
-        time.sleep(0.2)
+        time.sleep(0.05)
         job.send_signal(signal.SIGKILL)
         assert job.wait() == -signal.SIGKILL
         subprocess.run(
