@@ -271,13 +271,12 @@ def test_large_and_transparent_images_predict_as_they_score(tmp_path):
     clear = Image.fromarray(rng.integers(0, 255, (64, 64, 4), dtype=np.uint8), "RGBA")
     clear.save(tmp_path / "p/images/7.png")
     labels.write_text(labels.read_text().replace("images/7.jpg", "images/7.png"))
-    folder = run(labels, tmp_path / "x")
+    folder = run(labels, tmp_path / "x", train={"epochs": 2, "batch_size": 8, "lr": 0.1})  # steep: small errors show
     scores, model = load_scores(folder / "scores-test.npz"), manylabel.load(folder)
     for image, opened in (("images/3.jpg", None), ("images/7.png", clear)):
-        expected = model.probabilities(scores.scores[scores.ids.tolist().index(image)])
+        expected = scores.scores[scores.ids.tolist().index(image)]
         for given in filter(None, (tmp_path / "p" / image, opened)):
-            prediction = model.predict([given])[0]
-            np.testing.assert_allclose([prediction.probabilities[n] for n in scores.names], expected, atol=1e-4)
+            np.testing.assert_allclose(model.scores([model.read(given)])[0], expected, rtol=1e-3, atol=1e-3)
     with pytest.raises(ManylabelError, match="takes a list"):
         model.predict("x.jpg")
 

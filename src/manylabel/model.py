@@ -103,12 +103,16 @@ class Model:
                 waiting = [pool.submit(self._read, i) for i in images[start + batch_size : start + 2 * batch_size]]
                 yield from self._predict_batch(images[start : start + batch_size], read)
 
+    def read(self, image: str | Path | Image.Image) -> NDArray[np.uint8]:
+        """An image prepared for `scores`, (size, size, 3); DamagedImage where it cannot be read."""
+        enough = self.encoder.image_size if self.head is self.method else None  # as the cache decodes, or training
+        opened = upright_rgb(image) if isinstance(image, Image.Image) else read_image(image, at_least=enough)
+        return to_array(opened, self.encoder.image_size, resize=self.encoder.resize)
+
     def _read(self, image: str | Path | Image.Image) -> NDArray[np.uint8] | str:
         """The prepared image, or why there is none."""
         try:
-            enough = self.encoder.image_size if self.head is self.method else None  # as the cache decodes, or training
-            opened = upright_rgb(image) if isinstance(image, Image.Image) else read_image(image, at_least=enough)
-            return to_array(opened, self.encoder.image_size, resize=self.encoder.resize)
+            return self.read(image)
         except DamagedImage as error:
             return str(error)
 
