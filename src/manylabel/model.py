@@ -151,6 +151,7 @@ def load(run: str | Path) -> Model:
     options = dict(config["encoder"])
     encoder = encoders.load(
         options["name"], image_size=options["image_size"], normalise=options["normalise"],
+        flip=options.get("flip", False),
         pretrained=not options["finetune"],  # its own weights are in model.safetensors
     )  # fmt: skip
     method = _build(config, labels)

@@ -37,6 +37,7 @@ class EncoderOptions:
     name: str = "efficientnet_lite0"
     image_size: int | None = None  # its own by default
     normalise: bool = True  # mean and std (the published CPRFL has none)
+    flip: bool = False  # features are the mean of those of the image and of its mirror image: twice the work
     precision: str = "float32"  # of encoding: float32 or bfloat16
     finetune: bool = False
 

@@ -55,7 +55,8 @@ def train(plan: Plan, *, resume: bool = False, tensorboard: bool = False) -> Pat
         claim(plan, dataset, resume=resume)
     fabric.launch()
     plan = replace(plan, out=Path(fabric.broadcast(str(plan.out))))
-    encoder = encoders.load(plan.encoder.name, image_size=plan.encoder.image_size, normalise=plan.encoder.normalise)
+    options = plan.encoder
+    encoder = encoders.load(options.name, image_size=options.image_size, normalise=options.normalise, flip=options.flip)
     method, vocabulary = make_method(plan, dataset, encoder)  # before the long work: a mistake shows at once
     given = len(dataset)
     with fabric.rank_zero_first():
@@ -66,7 +67,9 @@ def train(plan: Plan, *, resume: bool = False, tensorboard: bool = False) -> Pat
     if cached is None:
         sources = {part: image_source(plan, dataset, encoder, part) for part in PARTS}
         s = plan.settings
-        method = EndToEnd(encoder, method, encoder_lr=s.encoder_lr, freeze_batch_norm=s.freeze_batch_norm)
+        method = EndToEnd(
+            encoder, method, encoder_lr=s.encoder_lr, freeze_batch_norm=s.freeze_batch_norm, layer_decay=s.layer_decay
+        )
     else:
         plan.notes.extend(shared_images(dataset, cached, kept))
         sources = {part: feature_source(dataset, cached, kept, part, grid=method.needs_grid) for part in PARTS}

@@ -102,3 +102,24 @@ def test_names_list_every_family():
     assert [n.partition(":")[0] for n in encoders.names()] == [
         "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "file", "hf", "open_clip", "timm",
     ]  # fmt: skip
+
+
+def test_flip_averages_the_image_and_its_mirror_image_with_the_grid_mirrored_back():
+    plain = encoders.load("efficientnet_lite0", pretrained=False)
+    flipped = encoders.load("efficientnet_lite0", pretrained=False, flip=True)
+    flipped.load_state_dict(plain.state_dict())
+    image = images(96)
+    with torch.no_grad():
+        one, two, both = plain(image), plain(image.flip(-1)), flipped(image)
+        mirrored = flipped(image.flip(-1))
+    h, w = one.size
+    torch.testing.assert_close(both.pooled, (one.pooled + two.pooled) / 2)
+    grid = both.grid.unflatten(1, (h, w))
+    torch.testing.assert_close(
+        grid[:, :, 0], (one.grid.unflatten(1, (h, w))[:, :, 0] + two.grid.unflatten(1, (h, w))[:, :, -1]) / 2
+    )
+    torch.testing.assert_close(mirrored.pooled, both.pooled)
+    torch.testing.assert_close(mirrored.grid.unflatten(1, (h, w)).flip(2), grid)
+    assert plain.key != flipped.key
+    with torch.no_grad():
+        torch.testing.assert_close(flipped.train()(image).pooled, plain.train()(image).pooled)

@@ -1,5 +1,6 @@
 """CPRFL against its published forward pass and gradients, and the exact properties of its equations."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -7,8 +8,11 @@ import pytest
 import torch
 
 from manylabel.labels import ManylabelError, Vocabulary
-from manylabel.methods.cprfl import CPRFL, Config, build
+from manylabel.methods.cprfl import CPRFL, Anchored, Config, build
+from manylabel.methods.ridge import Ridge, solve_alone
+from manylabel.objectives.asl import asl
 from manylabel.parts.batch import Batch, Clock, Features
+from toys import WIDTH, ToySource, vocabulary
 
 SMALL = Config(width=32, heads=4, head_width=16, hidden=48, tau=0.5, dropout=0.1, train_text=True)
 NAMES = {
@@ -187,3 +191,104 @@ def test_errors_say_what_to_do():
     text = np.eye(2, 3, dtype=np.float32)
     with pytest.raises(ManylabelError, match=r"method\.scale is one of head, model, got 'haed'"):
         build(Config(scale="haed"), dataclasses.replace(vocabulary, text=text), 4)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_without_interaction_another_class_changes_nothing(depth):
+    method, features = random_method(interact=False, depth=depth, residual=depth == 2)
+    scores = method.scores(features)
+    method.text.data[4] += 1.0
+    shifted = method.scores(features)
+    torch.testing.assert_close(shifted[:, :4], scores[:, :4], rtol=1e-12, atol=1e-12)
+    assert (shifted[:, 4] - scores[:, 4]).abs().max() > 1e-6
+    fewer = CPRFL(method.config, torch.zeros(3, 6), 10).double().eval()
+    fewer.load_state_dict(method.state_dict() | {"text": method.text.data[:3]})
+    torch.testing.assert_close(fewer.scores(features), scores[:, :3], rtol=1e-12, atol=1e-12)
+
+
+def test_without_interaction_a_prompt_attends_to_patches_and_itself():
+    method, features = random_method(interact=False)
+    weights = method.vsi.layers[0].attention(method.phi(features.grid), method.prompts())  # (B, heads, C, P + C)
+    torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
+    others = weights[..., 9:] * (1 - torch.eye(5, dtype=torch.float64))
+    assert others.abs().max() == 0
+    assert (weights[..., :9] > 0).all()
+    assert (weights[..., 9:].diagonal(dim1=-2, dim2=-1) > 0).all()
+
+
+def toy(**options):
+    source = ToySource(30, "full")
+    torch.manual_seed(0)
+    config = Config(width=16, heads=2, head_width=8, hidden=16, **options)
+    return source, build(config, vocabulary(source), WIDTH)
+
+
+def test_mixup_mixes_patches_and_the_loss_on_both_label_rows():
+    source, method = toy(mixup=0.4)
+    batch = source.batch(np.arange(6))
+    torch.manual_seed(5)
+    loss = method(batch, Clock())["asl"]
+    torch.manual_seed(5)
+    share = float(torch.distributions.Beta(0.4, 0.4).sample())
+    other = torch.randperm(6)
+    assert 0 < share < 1
+    grid = share * batch.inputs.grid + (1 - share) * batch.inputs.grid[other]
+    scores = method.scores(Features(grid, batch.inputs.pooled, batch.inputs.size))
+    one, two = (asl(scores, rows, clip=0.05).mean() for rows in (batch.labels, batch.labels[other]))
+    torch.testing.assert_close(loss, share * one + (1 - share) * two)
+
+
+def test_members_start_apart_and_their_scores_are_averaged():
+    source, method = toy(members=3)
+    assert isinstance(method, Anchored)
+    features = source.batch(np.arange(4)).inputs
+    each = torch.stack([member.scores(features) for member in method.members])
+    assert (each[0] - each[1]).abs().max() > 1e-4
+    torch.testing.assert_close(method.scores(features), each.mean(0))
+    losses = [member(source.batch(np.arange(4)), Clock())["asl"] for member in method.members]
+    torch.testing.assert_close(method(source.batch(np.arange(4)), Clock())["asl"], torch.stack(losses).mean())
+
+
+def test_a_member_learns_what_it_would_alone():
+    source, method = toy(members=2, anchor="ridge")
+    batch = source.batch(np.arange(8))
+    method(batch, Clock())["asl"].backward()
+    alone = copy.deepcopy(method.members[0])
+    alone.zero_grad()
+    alone(batch, Clock())["asl"].backward()
+    torch.testing.assert_close(method.members[0].phi.weight.grad, alone.phi.weight.grad / 2)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
+def test_the_anchor_has_its_share_of_the_score(weight):
+    source, method = toy(anchor="ridge", anchor_weight=weight)
+    method.before_epoch(Clock(epoch=0), source)
+    alone = Ridge(method.anchor.config, 5, WIDTH)
+    solve_alone(alone, source)
+    features = source.batch(np.arange(30)).inputs
+    network, ridge = method.members[0].scores(features), alone.scores(features)
+    assert ridge.abs().max() > 0.1
+    torch.testing.assert_close(method.scores(features), weight * ridge + (1 - weight) * network)
+    before = method.anchor.weight.clone()
+    method.before_epoch(Clock(epoch=1), ToySource(30, "full", seed=9))  # solved once, whatever comes later
+    torch.testing.assert_close(method.anchor.weight, before)
+
+
+def test_a_linear_anchor_learns_by_a_loss_of_its_own():
+    source, method = toy(anchor="linear")
+    method.before_epoch(Clock(epoch=0), source)
+    losses = method(source.batch(np.arange(8)), Clock())
+    assert set(losses) == {"asl", "anchor"}
+    losses["anchor"].backward()
+    assert method.anchor.classifier[1].weight.grad.abs().max() > 0
+    assert all(p.grad is None for p in method.members.parameters())
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [({"anchor": "rigde"}, "anchor"), ({"members": 0}, "members"), ({"mixup": -1.0}, "mixup"),
+     ({"anchor_weight": 2.0}, "anchor_weight")],
+)  # fmt: skip
+def test_options_outside_their_range_are_named(options, named):
+    with pytest.raises(ManylabelError, match=named):
+        build(Config(**options), vocabulary(ToySource(4)), WIDTH)

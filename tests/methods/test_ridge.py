@@ -7,7 +7,18 @@ from sklearn.linear_model import Ridge as SkRidge
 
 from manylabel.labels import UNKNOWN
 from manylabel.loops.score import score
-from manylabel.methods.ridge import Config, build, choose_alpha, solve, solve_known, train
+from manylabel.methods.ridge import (
+    Config,
+    build,
+    choose_alpha,
+    filled,
+    leave_one_out,
+    mean_ap,
+    solve,
+    solve_alone,
+    solve_known,
+    train,
+)
 from manylabel.parts.settings import Settings
 from toys import WIDTH, ToySource, vocabulary
 
@@ -96,3 +107,46 @@ def test_scores_are_logits_of_unchanged_order():
         np.testing.assert_array_equal(
             np.argsort(plain[:, c]), np.argsort(scores[:, c].astype(np.float64), kind="stable")
         )
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(30, 6), (9, 20)])
+def test_leave_one_out_equals_solving_without_each_row(rows, columns):
+    x, labels = problem(rows, columns)
+    y = (labels == 1).double()
+    for penalty, predicted in zip((0.5, 20.0), leave_one_out(x, y, [0.5, 20.0])):
+        for row in range(rows):
+            rest = np.arange(rows) != row
+            oracle = SkRidge(alpha=penalty).fit(x[rest].numpy(), y[rest].numpy())
+            np.testing.assert_allclose(predicted[row], oracle.predict(x[row : row + 1].numpy())[0], atol=1e-8)
+
+
+def test_alone_it_takes_the_penalty_of_the_best_leave_one_out_map_and_the_scale_of_held_out_scores():
+    source = ToySource(80, "mixed", seed=3)
+    ridge = build(Config(alphas=(1e-4, 1.0, 100.0)), vocabulary(source), WIDTH)
+    solve_alone(ridge, source)
+    x = ridge.standardise(source.pooled()).double()
+    held_out = leave_one_out(x, filled(source.labels, torch.float64), [a * 80 for a in (1e-4, 1.0, 100.0)])
+    best = int(np.argmax([mean_ap(p, source.labels) for p in held_out]))
+    weight, _ = solve(x, source.labels, (1e-4, 1.0, 100.0)[best])
+    slope = ridge.weight / weight  # one positive number a class
+    torch.testing.assert_close(slope, slope[:, :1].expand_as(slope), rtol=1e-3, atol=1e-4)
+    assert (slope > 0).all()
+    known = source.labels != UNKNOWN
+    calibrated = torch.sigmoid(
+        (
+            held_out[best] * slope[:, :1].T
+            + (ridge.bias - slope[:, 0] * solve(x, source.labels, (1e-4, 1.0, 100.0)[best])[1])
+        ).double()
+    )
+    share = (source.labels == 1).sum(0) / known.sum(0)
+    for c in range(source.labels.shape[1]):  # calibrated on held-out scores: on average as many as there are
+        assert calibrated[known[:, c], c].mean().item() == pytest.approx(
+            share[c].item(), abs=0.05
+        )  # Platt shrinks its targets
+
+
+def test_alone_without_a_label_it_scores_finitely():
+    source = ToySource(12, "unlabelled")
+    ridge = build(Config(), vocabulary(source), WIDTH)
+    solve_alone(ridge, source)
+    assert np.isfinite(score(ridge, source)).all()

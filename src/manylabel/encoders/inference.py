@@ -31,7 +31,7 @@ def for_inference(encoder: Encoder, precision: str = "float32", *, device: str =
 def fold(module: nn.Module) -> None:
     """Fold each batch-norm that follows a convolution in an `nn.Sequential` into it, in place."""
     for child in module.modules():
-        if type(child) is nn.Sequential:
+        if isinstance(child, nn.Sequential):
             for i in range(len(child) - 1):
                 first, second = child[i], child[i + 1]
                 if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):

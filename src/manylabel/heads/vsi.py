@@ -32,15 +32,18 @@ class VSILayer(nn.Module):
         residual: adds Z to A and A to Z'. Neither the article nor the authors' code has it.
         norm: layer norm before attention and feed-forward (the authors' code has it, the article does not).
         scale: what the dot products are divided by the root of: "head" (code) or "model" (article, eq. 3).
+        interact: False keeps classes apart: a prompt attends to the patches and itself, patches to patches, so that
+            a class's score does not depend on which other classes there are.
     """
 
     def __init__(
         self, width: int, heads: int, head_width: int, hidden: int, *,
         dropout: float = 0.1, residual: bool = False, norm: bool = True, scale: str = "head",
+        interact: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
         inner = heads * head_width
-        self.heads, self.residual = heads, residual
+        self.heads, self.residual, self.interact = heads, residual, interact
         self.scale = (head_width if scale == "head" else width) ** -0.5
         self.norm1 = nn.LayerNorm(width) if norm else nn.Identity()
         self.qkv = nn.Linear(width, 3 * inner, bias=False)
@@ -59,10 +62,19 @@ class VSILayer(nn.Module):
         batch = patches.shape[0]
         k = torch.cat([k_patch, k.expand(batch, -1, -1, -1)], dim=2)  # (B, heads, P+C, head_width)
         v = torch.cat([v_patch, v.expand(batch, -1, -1, -1)], dim=2)
-        prompts = self._attend(q.expand(batch, -1, -1, -1), k, v, prompts)
+        prompts = self._attend(q.expand(batch, -1, -1, -1), k, v, prompts, self._mask(patches, prompts))
         if not last:
-            patches = self.feed(self._attend(q_patch, k, v, patches))
+            own = slice(None) if self.interact else slice(patches.shape[1])
+            patches = self.feed(self._attend(q_patch, k[:, :, own], v[:, :, own], patches))
         return patches, prompts
+
+    def _mask(self, patches: Tensor, prompts: Tensor) -> Tensor | None:
+        """(C, P + C) of what prompts may attend to, or None where that is everything."""
+        if self.interact:
+            return None
+        classes = prompts.shape[-2]
+        itself = torch.eye(classes, dtype=torch.bool, device=prompts.device)
+        return torch.cat([itself.new_ones(classes, patches.shape[1]), itself], dim=1)
 
     def _project(self, tokens: Tensor, *, queries: bool) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values (B or 1, heads, tokens, head_width); without `queries` the first is empty."""
@@ -71,8 +83,8 @@ class VSILayer(nn.Module):
         split = parts.unflatten(-1, (3 if queries else 2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         return (split[0], split[1], split[2]) if queries else (split[0][:, :, :0], split[0], split[1])
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, tokens: Tensor) -> Tensor:
-        attended = F.scaled_dot_product_attention(q, k, v, scale=self.scale)  # eq. 3 and 4
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=self.scale)  # eq. 3 and 4
         a = self.drop(self.out(attended.transpose(1, 2).flatten(2)))  # (B, tokens, d)
         return a + tokens if self.residual else a
 
@@ -98,7 +110,9 @@ class VSILayer(nn.Module):
         q, k, _ = self._project(self.norm1(prompts), queries=True)
         _, k_patch, _ = self._project(self.norm1(patches), queries=False)
         k = torch.cat([k_patch, k.expand(len(patches), -1, -1, -1)], dim=2)
-        return (q @ k.transpose(-1, -2) * self.scale).softmax(-1)
+        weights = q @ k.transpose(-1, -2) * self.scale
+        mask = self._mask(patches, prompts)
+        return (weights if mask is None else weights.masked_fill(~mask, -torch.inf)).softmax(-1)
 
 
 class VSI(nn.Module):
@@ -107,12 +121,16 @@ class VSI(nn.Module):
     def __init__(
         self, width: int, heads: int, head_width: int, hidden: int, *,
         depth: int = 1, dropout: float = 0.1, residual: bool = False, norm: bool = True, scale: str = "head",
+        interact: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
         self.layers = nn.ModuleList(
-            VSILayer(width, heads, head_width, hidden, dropout=dropout, residual=residual, norm=norm, scale=scale)
+            VSILayer(
+                width, heads, head_width, hidden, dropout=dropout, residual=residual, norm=norm, scale=scale,
+                interact=interact,
+            )
             for _ in range(depth)
-        )
+        )  # fmt: skip
 
     def forward(self, patches: Tensor, prompts: Tensor) -> Tensor:
         """Patches (B, P, d) and prompts (C, d) to refined prompts P' (B, C, d)."""

@@ -10,16 +10,23 @@ Article and published code differ; every difference in the method is an option b
 beside `small`, which is fit for frozen features on a CPU. Reduction: the mean over B * C cells, or their sum divided
 by B with `reduction="sum"` as in the article.
 
-The presets leave encoder and text to you. Both forms were published with a ResNet-101 trained end to end and CLIP's
-RN50 text tower: `--preset published_code --finetune --encoder timm:resnet101.tv_in1k --text clip:RN50/openai`. Two
-things differ even then: the published code trains the whole text tower, here its output W is trained
-(`train_text`), and its vectors are neither centred (`text.centre`) nor of unit length (`text_scale`).
+Training from few photographs, one such network learns less than a ridge regression does and errs otherwise: their sum
+beats both (docs/does-cprfl-pay.md). So the preset `frozen` trains `members` networks side by side, each from its own
+start, with mixup of patch features, and adds a ridge solved in closed form (`anchor`); `finetune` does the same with a
+linear classifier, which learns along. Each part has its own loss and nothing flows between them:
+
+    z = a * anchor + (1 - a) * mean of the members' z
+
+The presets `paper` and `published_code` leave encoder and text to you. Both forms were published with a ResNet-101
+trained end to end and CLIP's RN50 text tower: `--preset published_code --finetune --encoder timm:resnet101.tv_in1k
+--text clip:RN50/openai`. Two things differ even then: the published code trains the whole text tower, here its output
+W is trained (`train_text`), and its vectors are neither centred (`text.centre`) nor of unit length (`text_scale`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,11 +34,19 @@ from torch import Tensor, nn
 from manylabel.heads.vsi import VSI
 from manylabel.labels import ManylabelError, Vocabulary
 from manylabel.methods import Method, check_text
+from manylabel.methods.linear import Config as LinearConfig
+from manylabel.methods.linear import Linear
+from manylabel.methods.ridge import Config as RidgeConfig
+from manylabel.methods.ridge import Ridge, solve_alone
 from manylabel.objectives.asl import asl
 from manylabel.objectives.bce import bce
 from manylabel.parts.batch import Batch, Clock, Features
 
 NEEDS_TEXT = True
+WORDS = {
+    "scale": ("head", "model"), "objective": ("asl", "bce"), "reduction": ("mean", "sum"),
+    "anchor": ("none", "ridge", "linear"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,11 +74,27 @@ class Config:
     clip: float = 0.05  # mu
     detach: bool = True  # focusing weight without gradient
     reduction: str = "mean"  # over B * C (code), or "sum" over classes, mean over images (article)
+    interact: bool = True  # False: prompts do not see each other, so scores do not depend on the other classes
+    mixup: float = 0.0  # patches of two images are mixed with a share drawn from Beta(mixup, mixup); 0: never
+    members: int = 1  # networks trained side by side, whose scores are averaged
+    anchor: str = "none"  # "ridge" (closed form; frozen features) or "linear", a pooled classifier added to the score
+    anchor_weight: float = 0.5  # a, its share of the score
 
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "small": {
         "train": {"epochs": 8, "batch_size": 64, "lr": 1e-3, "ema": 0.99, "patience": 4},
+    },
+    "frozen": {
+        "method": {"mixup": 0.2, "anchor": "ridge"},
+        "train": {"epochs": 5, "batch_size": 64, "lr": 1e-3, "ema": 0.99, "patience": 0},
+    },
+    "finetune": {
+        "method": {"anchor": "linear"},
+        "train": {
+            "epochs": 10, "batch_size": 32, "lr": 1e-3, "weight_decay": 1e-2, "encoder_lr": 0.1, "ema": 0.99,
+            "patience": 0,
+        },
     },
     "paper": {
         "method": {
@@ -106,6 +137,7 @@ class CPRFL(Method):
         self.vsi = VSI(
             config.width, config.heads, config.head_width, config.hidden, depth=config.depth,
             dropout=config.dropout, residual=config.residual, norm=config.norm, scale=config.scale,
+            interact=config.interact,
         )  # fmt: skip
         if not config.token_path:  # nothing then reaches phi and VSI
             self.phi.requires_grad_(False)
@@ -129,16 +161,59 @@ class CPRFL(Method):
 
     def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """{"asl": scalar} or {"bce": scalar}, reduced as the module's docstring says."""
+        inputs, labels = cast(Features, batch.inputs), batch.labels
+        if not self.config.mixup:
+            return {self.config.objective: self._loss(self.scores(inputs), labels)}
+        assert inputs.grid is not None
+        share = float(torch.distributions.Beta(self.config.mixup, self.config.mixup).sample())
+        other = torch.randperm(len(labels), device=labels.device)
+        scores = self.scores(replace(inputs, grid=inputs.grid.lerp(inputs.grid[other], 1 - share)))
+        return {
+            self.config.objective: share * self._loss(scores, labels) + (1 - share) * self._loss(scores, labels[other])
+        }
+
+    def _loss(self, scores: Tensor, labels: Tensor) -> Tensor:
         c = self.config
-        scores = self.scores(batch.inputs)  # type: ignore[arg-type]
         if c.objective == "bce":
-            cells = bce(scores, batch.labels)
+            cells = bce(scores, labels)
         else:
             cells = asl(
-                scores, batch.labels, gamma_negative=c.gamma_negative, gamma_positive=c.gamma_positive,
-                clip=c.clip, detach=c.detach,
+                scores, labels, gamma_negative=c.gamma_negative, gamma_positive=c.gamma_positive, clip=c.clip,
+                detach=c.detach,
             )  # fmt: skip
-        return {c.objective: cells.mean() if c.reduction == "mean" else cells.sum(1).mean()}
+        return cells.mean() if c.reduction == "mean" else cells.sum(1).mean()
+
+
+class Anchored(Method):
+    """Several CPRFL networks, and perhaps a pooled classifier, trained side by side and scored together.
+
+    Arguments:
+        config: `members`, `anchor` and `anchor_weight` are read here, the rest by each network.
+        members: the networks.
+        anchor: adds its scores, or None.
+    """
+
+    def __init__(self, config: Config, members: list[CPRFL], anchor: Linear | Ridge | None) -> None:
+        super().__init__()
+        self.config, self.members, self.anchor = config, nn.ModuleList(members), anchor
+
+    def scores(self, inputs: Features) -> Tensor:
+        """(B, C) logits: a * anchor + (1 - a) * mean of the members."""
+        z = torch.stack([cast(CPRFL, member).scores(inputs) for member in self.members]).mean(0)
+        return z if self.anchor is None else torch.lerp(z, self.anchor.scores(inputs), self.config.anchor_weight)
+
+    def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
+        """The mean of the members' losses, and the loss of an anchor that learns."""
+        losses = [member(batch, clock) for member in self.members]
+        total = {name: torch.stack([loss[name] for loss in losses]).mean() for name in losses[0]}
+        return total | ({"anchor": self.anchor(batch, clock)["loss"]} if isinstance(self.anchor, Linear) else {})
+
+    def before_epoch(self, clock: Clock, train: Any) -> None:
+        """Solve the ridge, or take the statistics that the linear anchor standardises with, once."""
+        if isinstance(self.anchor, Linear):
+            self.anchor.before_epoch(clock, train)
+        elif self.anchor is not None and clock.epoch == 0:
+            solve_alone(self.anchor, train)
 
 
 def prompt_network(text_width: int, config: Config) -> nn.Module:
@@ -149,14 +224,33 @@ def prompt_network(text_width: int, config: Config) -> nn.Module:
     return nn.Sequential(nn.Linear(text_width, hidden), nn.GELU(), nn.Linear(hidden, config.width))
 
 
-def build(config: Config, vocabulary: Vocabulary, width: int) -> CPRFL:
+def build(config: Config, vocabulary: Vocabulary, width: int) -> CPRFL | Anchored:
     """CPRFL for the classes of `vocabulary`, whose `text` it needs, on features of `width`."""
-    for option in ("width", "heads", "head_width", "hidden", "depth"):
+    check(config)
+    text = check_text(vocabulary, "cprfl")
+    members = [CPRFL(config, text, width) for _ in range(config.members)]
+    if config.anchor == "none":
+        return members[0] if len(members) == 1 else Anchored(config, members, None)
+    objective = LinearConfig(objective=config.objective)
+    anchor = (
+        Linear(objective, vocabulary, width)
+        if config.anchor == "linear"
+        else Ridge(RidgeConfig(), len(vocabulary), width)
+    )
+    return Anchored(config, members, anchor)
+
+
+def check(config: Config) -> None:
+    """Raise ManylabelError for an option outside its range."""
+    for option in ("width", "heads", "head_width", "hidden", "depth", "members"):
         if getattr(config, option) < 1:
             raise ManylabelError(f"method.{option} is at least 1, got {getattr(config, option)}")
     if config.tau * config.width < 1 or not 0 <= config.dropout < 1:
         raise ManylabelError(f"method.tau is above 0 and dropout in [0, 1), got {config.tau} and {config.dropout}")
-    for option, valid in (("scale", ("head", "model")), ("objective", ("asl", "bce")), ("reduction", ("mean", "sum"))):
+    if config.mixup < 0 or not 0 <= config.anchor_weight <= 1:
+        raise ManylabelError(
+            f"method.mixup is at least 0 and anchor_weight in [0, 1], got {config.mixup} and {config.anchor_weight}"
+        )
+    for option, valid in WORDS.items():
         if getattr(config, option) not in valid:
             raise ManylabelError(f"method.{option} is one of {', '.join(valid)}, got {getattr(config, option)!r}")
-    return CPRFL(config, check_text(vocabulary, "cprfl"), width)

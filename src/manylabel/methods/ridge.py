@@ -123,16 +123,71 @@ def _solve_rows(x: Tensor, gram: Tensor, mask: Tensor, y: Tensor, alpha: float) 
 def choose_alpha(x: Tensor, train: Tensor, x_val: Tensor, val: Tensor, config: Config) -> tuple[float, float]:
     """The alpha of the largest validation mAP, and that mAP; for this choice alone unknown cells stand at their
     class's mean, which lets one decomposition serve all alphas."""
-    present, known = train == PRESENT, train != UNKNOWN
-    prior = present.sum(0) / known.sum(0).clamp(min=1)
-    y = torch.where(known, present.to(x.dtype), prior.to(x.dtype))
     best = (config.default, math.nan)
-    for alpha, (weight, bias) in zip(config.alphas, solve_known(x, y, [a * len(x) for a in config.alphas])):
-        ap = average_precision((x_val @ weight.T + bias).numpy(), val.numpy())
-        value = float(np.mean(ap[~np.isnan(ap)])) if (~np.isnan(ap)).any() else math.nan
+    solutions = solve_known(x, filled(train, x.dtype), [a * len(x) for a in config.alphas])
+    for alpha, (weight, bias) in zip(config.alphas, solutions):
+        value = mean_ap(x_val @ weight.T + bias, val)
         if (math.isnan(best[1]) and not math.isnan(value)) or value > best[1]:
             best = (alpha, value)
     return best
+
+
+def leave_one_out(x: Tensor, y: Tensor, penalties: list[float]) -> list[Tensor]:
+    """For each penalty the predictions (N, C) for each row by the solution without that row, in closed form.
+
+    With the leverages h of the full solution, y_i - p_(-i) = (y_i - p_i) / (1 - h_i) (Allen 1974), from one
+    decomposition of the smaller Gram matrix. Arguments as for `solve_known`.
+    """
+    mean_y = y.mean(0)
+    centred, y = x - x.mean(0), y - mean_y
+    dual = len(x) < x.shape[1]
+    values, vectors = torch.linalg.eigh(centred @ centred.T if dual else centred.T @ centred)
+    values = values.clamp(min=0)
+    if dual:
+        basis, strength = vectors, values  # (N, N): predictions are U diag(v / (v + a)) U'y
+    else:
+        basis, strength = centred @ vectors / values.clamp(min=1e-12).sqrt(), values  # (N, D)
+    outcomes, squares = basis.T @ y, basis.square()
+    predictions = []
+    for penalty in penalties:
+        shrunk = strength / (strength + penalty)
+        leverage = (squares @ shrunk + 1 / len(x)).clamp(max=1 - 1e-6)  # the mean is fitted too
+        residual = y - basis @ (shrunk[:, None] * outcomes)
+        predictions.append(y - residual / (1 - leverage)[:, None] + mean_y)
+    return predictions
+
+
+def solve_alone(ridge: Ridge, train: Any) -> None:
+    """Solve on a training source without any held-out image: the penalty of the largest leave-one-out mAP, and
+    scores brought to the logit scale by a map fitted on leave-one-out predictions.
+
+    Unknown cells stand at their class's mean in the leave-one-out predictions, and take no part in the solution.
+    """
+    pooled, labels = train.pooled(), train.labels
+    ridge.standardise.fit(pooled)
+    x = ridge.standardise(pooled.to(ridge.weight.device)).double().cpu()
+    alphas = ridge.config.alphas
+    left_out = leave_one_out(x, filled(labels, x.dtype), [alpha * len(x) for alpha in alphas])
+    values = [mean_ap(prediction, labels) for prediction in left_out]
+    best = max(range(len(alphas)), key=lambda i: -math.inf if math.isnan(values[i]) else values[i])
+    alpha = ridge.config.default if math.isnan(values[best]) else alphas[best]
+    weight, bias = solve(x, labels, alpha)
+    slope, shift = logit_scale(left_out[best], labels)
+    ridge.weight.copy_(weight * slope[:, None])
+    ridge.bias.copy_(bias * slope + shift)
+
+
+def filled(labels: Tensor, dtype: torch.dtype) -> Tensor:
+    """(N, C) targets 1 and 0, and for unknown cells the class's share of positives."""
+    present, known = labels == PRESENT, labels != UNKNOWN
+    prior = present.sum(0) / known.sum(0).clamp(min=1)
+    return torch.where(known, present.to(dtype), prior.to(dtype))
+
+
+def mean_ap(scores: Tensor, labels: Tensor) -> float:
+    """mAP over the classes that have one; NaN where none has."""
+    ap = average_precision(scores.numpy(), labels.numpy())
+    return float(np.mean(ap[~np.isnan(ap)])) if (~np.isnan(ap)).any() else math.nan
 
 
 def logit_scale(predictions: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

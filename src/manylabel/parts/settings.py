@@ -24,6 +24,7 @@ class Settings:
     clip: float = 1.0  # largest gradient norm; 0: no clipping
     patience: int = 6  # epochs without a better validation mAP before stopping; 0: never stop early
     encoder_lr: float = 0.1  # with --finetune: the encoder's rate as a share of lr
+    layer_decay: float = 1.0  # with --finetune: a block's rate as a share of the next one's above it; 1: all alike
     freeze_batch_norm: bool = True  # with --finetune: batch norms keep their statistics
     crop: bool = True  # with --finetune: random crops of at least half the area
     flip: bool = True  # with --finetune: left-right flips
@@ -44,6 +45,8 @@ class Settings:
         for name in ("warmup", "ema", "cutout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ManylabelError(f"train.{name} lies in [0, 1), got {getattr(self, name)}")
+        if not 0 < self.layer_decay <= 1:
+            raise ManylabelError(f"train.layer_decay lies in (0, 1], got {self.layer_decay}")
         if self.precision not in PRECISIONS:
             raise ManylabelError(f"there is no precision {self.precision!r}.{did_you_mean(self.precision, PRECISIONS)}")
 
