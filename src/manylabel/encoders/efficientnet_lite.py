@@ -64,12 +64,11 @@ class ConvNorm(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         conv, norm = cast(SameConv2d, self[0]), self[1]
-        if norm.training or not isinstance(norm, nn.BatchNorm2d):
+        if norm.training or not isinstance(norm, nn.BatchNorm2d):  # a copy for inference has no norm left
             return cast(Tensor, super().forward(x))
-        scale = cast(Tensor, norm.weight) * (cast(Tensor, norm.running_var) + norm.eps).rsqrt()
-        x = conv.convolve(
-            x, conv.weight * scale[:, None, None, None], norm.bias - cast(Tensor, norm.running_mean) * scale
-        )
+        scale = norm.weight / (cast(Tensor, norm.running_var) + norm.eps).sqrt()
+        shift = norm.bias - cast(Tensor, norm.running_mean) * scale
+        x = conv.convolve(x, conv.weight * scale[:, None, None, None], shift)
         return cast(Tensor, self[2](x)) if len(self) > 2 else x
 
 

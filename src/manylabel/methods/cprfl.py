@@ -10,10 +10,10 @@ Article and published code differ; every difference in the method is an option b
 beside `small`, which is fit for frozen features on a CPU. Reduction: the mean over B * C cells, or their sum divided
 by B with `reduction="sum"` as in the article.
 
-Training from few photographs, one such network learns less than a ridge regression does and errs otherwise: their sum
+Training from few photographs, one such network learns less than a ridge regression does, and errs elsewhere: their sum
 beats both (docs/does-cprfl-pay.md). So the preset `frozen` trains `members` networks side by side, each from its own
-start, with mixup of patch features, and adds a ridge solved in closed form (`anchor`); `finetune` does the same with a
-linear classifier, which learns along. Each part has its own loss and nothing flows between them:
+start, with mixup of patch features, and adds a kernel ridge solved in closed form (`anchor`); `finetune` does the same
+with a linear classifier, which learns along. Each part has its own loss and nothing flows between them:
 
     z = a * anchor + (1 - a) * mean of the members' z
 
@@ -34,6 +34,8 @@ from torch import Tensor, nn
 from manylabel.heads.vsi import VSI
 from manylabel.labels import ManylabelError, Vocabulary
 from manylabel.methods import Method, check_text
+from manylabel.methods.kernel_ridge import Config as KernelConfig
+from manylabel.methods.kernel_ridge import KernelRidge
 from manylabel.methods.linear import Config as LinearConfig
 from manylabel.methods.linear import Linear
 from manylabel.methods.ridge import Config as RidgeConfig
@@ -45,7 +47,7 @@ from manylabel.parts.batch import Batch, Clock, Features
 NEEDS_TEXT = True
 WORDS = {
     "scale": ("head", "model"), "objective": ("asl", "bce"), "reduction": ("mean", "sum"),
-    "anchor": ("none", "ridge", "linear"),
+    "anchor": ("none", "ridge", "kernel", "linear"),
 }  # fmt: skip
 
 
@@ -77,7 +79,7 @@ class Config:
     interact: bool = True  # False: prompts do not see each other, so scores do not depend on the other classes
     mixup: float = 0.0  # patches of two images are mixed with a share drawn from Beta(mixup, mixup); 0: never
     members: int = 1  # networks trained side by side, whose scores are averaged
-    anchor: str = "none"  # "ridge" (closed form; frozen features) or "linear", a pooled classifier added to the score
+    anchor: str = "none"  # a pooled classifier added to the score: "ridge", "kernel" (both solved), "linear" (learns)
     anchor_weight: float = 0.5  # a, its share of the score
 
 
@@ -86,7 +88,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "train": {"epochs": 8, "batch_size": 64, "lr": 1e-3, "ema": 0.99, "patience": 4},
     },
     "frozen": {
-        "method": {"mixup": 0.2, "anchor": "ridge"},
+        "method": {"mixup": 0.2, "anchor": "kernel"},
         "train": {"epochs": 5, "batch_size": 64, "lr": 1e-3, "ema": 0.99, "patience": 0},
     },
     "finetune": {
@@ -193,7 +195,7 @@ class Anchored(Method):
         anchor: adds its scores, or None.
     """
 
-    def __init__(self, config: Config, members: list[CPRFL], anchor: Linear | Ridge | None) -> None:
+    def __init__(self, config: Config, members: list[CPRFL], anchor: Linear | Ridge | KernelRidge | None) -> None:
         super().__init__()
         self.config, self.members, self.anchor = config, nn.ModuleList(members), anchor
 
@@ -213,7 +215,7 @@ class Anchored(Method):
         if isinstance(self.anchor, Linear):
             self.anchor.before_epoch(clock, train)
         elif self.anchor is not None and clock.epoch == 0:
-            solve_alone(self.anchor, train)
+            solve_alone(self.anchor, train) if isinstance(self.anchor, Ridge) else self.anchor.solve(train)
 
 
 def prompt_network(text_width: int, config: Config) -> nn.Module:
@@ -229,14 +231,15 @@ def build(config: Config, vocabulary: Vocabulary, width: int) -> CPRFL | Anchore
     check(config)
     text = check_text(vocabulary, "cprfl")
     members = [CPRFL(config, text, width) for _ in range(config.members)]
-    if config.anchor == "none":
-        return members[0] if len(members) == 1 else Anchored(config, members, None)
-    objective = LinearConfig(objective=config.objective)
-    anchor = (
-        Linear(objective, vocabulary, width)
-        if config.anchor == "linear"
-        else Ridge(RidgeConfig(), len(vocabulary), width)
-    )
+    if config.anchor == "none" and len(members) == 1:
+        return members[0]
+    anchor: Linear | Ridge | KernelRidge | None = None
+    if config.anchor == "ridge":
+        anchor = Ridge(RidgeConfig(), len(vocabulary), width)
+    elif config.anchor == "kernel":
+        anchor = KernelRidge(KernelConfig(), vocabulary.images, len(vocabulary), width)
+    elif config.anchor == "linear":
+        anchor = Linear(LinearConfig(objective=config.objective), vocabulary, width)
     return Anchored(config, members, anchor)
 
 
