@@ -5,7 +5,8 @@ UV := .venv/bin/uv
 # A folder of wheels that pip is told to look into (for instance a CPU build of torch) is passed on to uv.
 LINKS = $${UV_FIND_LINKS-$$(.venv/bin/pip config get global.find-links 2>/dev/null || true)}
 
-.PHONY: demo test lint format docs bench-step bench-metrics bench-encode bench-coco80 slow realdata clean
+.PHONY: demo test lint format docs slow realdata clean \
+	bench-step bench-metrics bench-encode bench-coco80 bench-flagship bench-finetune bench-ablation bench-regimes
 
 demo: .venv/demo
 	$(PY) -m manylabel demo
@@ -40,6 +41,15 @@ bench-encode: .venv/dev
 	$(PY) benchmarks/encode.py
 bench-coco80: .venv/dev
 	$(PY) benchmarks/recipes.py recipes
+bench-flagship: .venv/dev
+	$(PY) benchmarks/recipes.py recipes/flagship
+bench-finetune: .venv/dev
+	$(PY) benchmarks/recipes.py recipes/finetune
+bench-ablation: .venv/dev
+	$(PY) benchmarks/ablation.py
+	$(PY) benchmarks/plots.py
+bench-regimes: .venv/dev
+	$(PY) benchmarks/regimes.py
 
 .venv/bin/uv:
 	python3 -m venv .venv

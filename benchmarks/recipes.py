@@ -1,6 +1,7 @@
-"""Run recipes: every result we claim, from one file each, resumable, into one CSV.
+"""Run recipes: every result we claim, from one file each, resumable; a folder of them into one CSV of its name.
 
-    python benchmarks/recipes.py recipes                     # all of them: `make bench-coco80`
+    python benchmarks/recipes.py recipes                     # the baselines: `make bench-coco80`
+    python benchmarks/recipes.py recipes/flagship            # `make bench-flagship`
     python benchmarks/recipes.py recipes/coco80-lt-ridge.toml
 
 A recipe is a TOML file of the sections that `manylabel train --config` takes, with `[recipe]` on top: data,
@@ -72,9 +73,10 @@ def main() -> None:
     missing = [f for f in files if not (ROOT / config.read_toml(f)["recipe"]["data"]).exists()]
     if missing:
         sys.exit(f"{missing[0].name} needs {config.read_toml(missing[0])['recipe']['data']}, which is not here")
-    rows = [row for file in files for row in run_recipe(file)]
-    if given == [ROOT / "recipes"] or [p.resolve() for p in given] == [ROOT / "recipes"]:
-        write(ROOT / "benchmarks" / "results" / "recipes.csv", rows)
+    rows = {file: run_recipe(file) for file in files}
+    for folder in (path for path in given if path.is_dir()):
+        inside = [row for file, some in rows.items() if file.parent == folder for row in some]
+        write(ROOT / "benchmarks" / "results" / f"{folder.resolve().name}.csv", inside)
 
 
 if __name__ == "__main__":
