@@ -42,7 +42,7 @@ bench-encode: .venv/dev
 bench-coco80: .venv/dev
 	$(PY) benchmarks/recipes.py recipes
 bench-flagship: .venv/dev
-	$(PY) benchmarks/recipes.py recipes/flagship
+	$(PY) benchmarks/flagship.py
 bench-finetune: .venv/dev
 	$(PY) benchmarks/recipes.py recipes/finetune
 bench-ablation: .venv/dev

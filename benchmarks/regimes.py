@@ -22,7 +22,7 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -42,40 +42,13 @@ from manylabel.loops.train import fit
 from manylabel.methods import Method
 from manylabel.parts.settings import Settings
 from manylabel.parts.standardise import Standardise
-from regimes_data import DATA, ROOT, SHOTS, draws, label_vectors, other_names, training_rows
+from regimes_data import ARMS, DATA, ROOT, SHOTS, Arm, draws, label_vectors, other_names, training_rows
 from regimes_tables import draw_rows, interaction_rows, paired_rows, plot, rate_rows, regime_rows
 from results import write
 
 RUNS = ROOT / "runs/regimes"
 RATES = (1e-3, 2e-3, 4e-3)
 ADDED = (100, 500)  # names of other things, added at test time
-SMALL = {"width": 128, "heads": 2, "head_width": 64, "hidden": 128}
-SHORT = {"epochs": 5, "patience": 0}  # as good on validation as 8 epochs stopped after two without gain, and annealed
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A method with its label vectors; `method` and `train` are laid over its preset `small`."""
-
-    name: str
-    method: str
-    text: str = "none"
-    options: dict[str, Any] = field(default_factory=dict)
-    rates: str = ""  # the arm whose learning rate it takes; itself: it chooses; "": the preset's
-
-
-MLDECODER = {"method": {"queries": "text", "width": 128, "hidden": 256}, "train": SHORT}
-ARMS = [
-    Arm("cprfl", "cprfl", "clip", {"method": SMALL, "train": SHORT}, "cprfl"),
-    Arm("cprfl-random", "cprfl", "random", {"method": SMALL, "train": SHORT}, "cprfl"),
-    Arm("cprfl-apart", "cprfl", "clip", {"method": {**SMALL, "interact": False}, "train": SHORT}, "cprfl"),
-    Arm("mldecoder-glove", "mldecoder", "glove", MLDECODER, "mldecoder-glove"),
-    Arm("mldecoder-clip", "mldecoder", "clip", MLDECODER, "mldecoder-clip"),
-    Arm("linear", "linear"),
-    Arm("nearest-text", "nearest", "clip"),
-    Arm("nearest-glove", "nearest", "glove"),
-    Arm("ridge-text", "weights", "clip"),
-]
 
 
 @dataclass(frozen=True)
@@ -95,7 +68,8 @@ class Task:
     @property
     def about(self) -> str:
         """What the fit depends on; a file of another `about` is made anew."""
-        return json.dumps(asdict(self), sort_keys=True)
+        arm = self.arm
+        return json.dumps([arm.name, arm.method, arm.text, arm.options, self.draw, self.shots, self.lr])
 
     def load(self) -> dict[str, NDArray[Any]] | None:
         """What `run` kept, or None."""
@@ -278,7 +252,7 @@ def main() -> None:
     tried = tries(arms)
     work(tried, options.jobs)
     rates = chosen_rates(tried)
-    tasks = [Task(arm, draw - 1, k, rates.get(arm.rates, 0.0)) for draw in options.draws for k in SHOTS for arm in arms]
+    tasks = [Task(arm, d - 1, k, rates.get(arm.rates, 0.0)) for d in options.draws for arm in arms for k in arm.shots]
     work(tasks, options.jobs)
     if len(arms) < len(ARMS) or len(options.draws) < 3:
         print("a part only: no table is written")

@@ -1,9 +1,11 @@
-"""What the bench of regimes is made of: which classes are rare, which photos they keep, and label vectors."""
+"""What the bench of regimes is made of: the arms, which classes are rare, which photos they keep, label vectors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,38 @@ KNOWN_SPLIT = (
     "airplane", "train", "parking meter", "cat", "bear", "suitcase", "frisbee", "snowboard", "fork", "sandwich",
     "hot dog", "toilet", "mouse", "toaster", "hair drier",
 )  # fmt: skip
+
+
+SMALL = {"width": 128, "heads": 2, "head_width": 64, "hidden": 128}
+SHORT = {"epochs": 5, "patience": 0}  # as good on validation as 8 epochs stopped after two without gain, and annealed
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A method with its label vectors, over the values of k in `shots`; `options` lie over its preset `small`."""
+
+    name: str
+    method: str
+    text: str = "none"
+    options: dict[str, Any] = field(default_factory=dict)
+    rates: str = ""  # the arm whose learning rate it takes; itself: it chooses; "": the preset's
+    shots: tuple[int, ...] = SHOTS
+
+
+CONTROL = (0, 1, 10)
+QUERIES = {"queries": "text", "width": 128, "heads": 2, "hidden": 128, "dropout": 0.0}  # the size of CPRFL here
+MLDECODER = {"method": QUERIES, "train": SHORT}
+ARMS = [
+    Arm("cprfl", "cprfl", "clip", {"method": SMALL, "train": SHORT}, "cprfl"),
+    Arm("cprfl-random", "cprfl", "random", {"method": SMALL, "train": SHORT}, "cprfl", CONTROL),
+    Arm("cprfl-apart", "cprfl", "clip", {"method": {**SMALL, "interact": False}, "train": SHORT}, "cprfl", CONTROL),
+    Arm("mldecoder-glove", "mldecoder", "glove", MLDECODER, "mldecoder-glove"),
+    Arm("mldecoder-clip", "mldecoder", "clip", MLDECODER, "mldecoder-glove", CONTROL),
+    Arm("linear", "linear"),
+    Arm("nearest-text", "nearest", "clip"),
+    Arm("nearest-glove", "nearest", "glove"),
+    Arm("ridge-text", "weights", "clip"),
+]
 
 
 def draws(names: Sequence[str], counts: NDArray[np.int64], seed: int = 0) -> list[Mask]:

@@ -43,11 +43,15 @@ def draws_of(kept: Kept) -> list[int]:
     return sorted({draw for _, draw, _ in kept})
 
 
+def shots_of(kept: Kept, arm: str) -> list[int]:
+    return sorted({k for name, _, k in kept if name == arm})
+
+
 def regime_rows(kept: Kept, labels: NDArray[np.int8], rare: Sequence[Mask], rates: Mapping[str, Any]) -> list[Row]:
     """One row per arm and k: test mAP of seen and rare classes and their harmonic mean, over draws."""
     rows = []
     for arm in arms_of(kept):
-        for k in SHOTS:
+        for k in shots_of(kept, arm):
             fits = [kept[arm, draw, k] for draw in draws_of(kept)]
             found = [means(fit["scores"], labels, rare[draw]) for draw, fit in zip(draws_of(kept), fits)]
             row: Row = {"arm": arm, "shots": k, "draws": len(fits)}
@@ -67,14 +71,14 @@ def paired_rows(kept: Kept, labels: NDArray[np.int8], rare: Sequence[Mask], resa
     draws = draws_of(kept)
     drawn = {}
     for arm in arms_of(kept):
-        for k in SHOTS:
+        for k in shots_of(kept, arm):
             per_draw = [of_draw(kept[arm, d, k]["scores"], labels, rare[d], resamples) for d in draws]
             drawn[arm, k] = {name: np.concatenate([one[name] for one in per_draw], axis=1) for name in per_draw[0]}
     pairs = [(arm, "linear") for arm in arms_of(kept) if arm != "linear"]
     pairs += [pair for pair in PAIRS if set(pair) <= set(arms_of(kept))]
     rows = []
     for arm, against in pairs:
-        for k in SHOTS:
+        for k in sorted({*shots_of(kept, arm)} & {*shots_of(kept, against)}):
             for name, (difference, low, high) in compare(drawn[arm, k], drawn[against, k]).items():
                 row: Row = {"arm": arm, "against": against, "shots": k, "classes": name}
                 row |= {"delta": round(difference, 2), "low": round(low, 2), "high": round(high, 2)}
@@ -154,7 +158,7 @@ def plot(rows: Sequence[Row], file: Path) -> None:
     for axis, what in zip(axes, ("rare", "seen")):
         for number, arm in enumerate(names):
             mine = [row for row in rows if row["arm"] == arm]
-            place = np.arange(len(mine)) + 0.04 * (
+            place = np.array([SHOTS.index(row["shots"]) for row in mine]) + 0.04 * (
                 number - len(names) / 2
             )  # side by side, so that bars can be told apart
             values, bars = [row[what] for row in mine], [row[f"{what}_sd"] for row in mine]

@@ -46,16 +46,20 @@ def bar(what: str, total: int, done: int = 0, *, shown: bool = True) -> Iterator
 
 
 @contextmanager
-def training(steps: int, done: int, *, events: Path | None = None) -> Iterator[Callable[..., None]]:
+def training(
+    steps: int, done: int, *, events: Path | None = None, what: str = "train"
+) -> Iterator[Callable[..., None]]:
     """What `loops.train.fit` calls `progress`: one bar, with the last epoch's loss and validation mAP beside it.
 
     Arguments:
         steps, done: optimiser steps in all, and before this start.
         events: folder for TensorBoard's event files, or None.
+        what: is trained, where it is one of several; its event files then lie in a folder of that name.
     """
     first = os.environ.get("LOCAL_RANK", "0") == "0"
-    writer = event_writer(events) if events is not None and first else None
-    with bar("train", steps, done) as advance:
+    folder = events / what if events is not None and what != "train" else events
+    writer = event_writer(folder) if folder is not None and first else None
+    with bar(what, steps, done) as advance:
 
         def tick(row: dict[str, Any] | None = None) -> None:
             if row is None:

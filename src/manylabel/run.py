@@ -79,6 +79,10 @@ def train(plan: Plan, *, resume: bool = False, tensorboard: bool = False) -> Pat
         method, sources["train"], sources["val"], plan.settings,
         fabric=fabric, folder=plan.out / "checkpoint", resume=resume, progress=show,
     )  # fmt: skip
+    if fabric.is_global_zero:
+        plan.notes.extend(outcome.notes)
+        for note in outcome.notes:
+            progress.console.print(note, markup=False, highlight=False, soft_wrap=True)
     scored = {
         part: score_part(method, sources[part], dataset, part, fabric) for part in ("val", "test") if len(sources[part])
     }

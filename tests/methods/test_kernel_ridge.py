@@ -8,7 +8,7 @@ from sklearn.kernel_ridge import KernelRidge as SkKernelRidge
 from manylabel.labels import UNKNOWN, ManylabelError
 from manylabel.loops.score import score
 from manylabel.methods.kernel_ridge import Config, System, build, train
-from manylabel.methods.ridge import mean_ap
+from manylabel.parts.held_out import mean_ap
 from manylabel.parts.settings import Settings
 from toys import WIDTH, ToySource, vocabulary
 

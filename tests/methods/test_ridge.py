@@ -11,14 +11,13 @@ from manylabel.methods.ridge import (
     Config,
     build,
     choose_alpha,
-    filled,
     leave_one_out,
-    mean_ap,
     solve,
     solve_alone,
     solve_known,
     train,
 )
+from manylabel.parts.held_out import filled, mean_ap
 from manylabel.parts.settings import Settings
 from toys import WIDTH, ToySource, vocabulary
 

@@ -21,10 +21,10 @@ from manylabel.labels import ManylabelError
 from manylabel.loops.score import score, to_device
 from manylabel.loops.sources import Source, prefetched, shuffled
 from manylabel.methods import Method
-from manylabel.metrics import average_precision
 from manylabel.parts import checkpoint
 from manylabel.parts.batch import Batch, Clock
 from manylabel.parts.ema import Ema, copy_state
+from manylabel.parts.held_out import mean_ap
 from manylabel.parts.schedules import one_cycle
 from manylabel.parts.settings import Fit, Settings
 
@@ -121,9 +121,7 @@ class Trainer:
         """mAP over the classes with a positive in validation; NaN where there is none."""
         if self.val is None or not len(self.val):
             return math.nan
-        scores = score(self.method, self.val, fabric=self.fabric)
-        ap = average_precision(scores, self.val.labels.numpy())
-        return float(np.mean(ap[~np.isnan(ap)])) if (~np.isnan(ap)).any() else math.nan
+        return mean_ap(torch.from_numpy(score(self.method, self.val, fabric=self.fabric)), self.val.labels)
 
     def end_epoch(self, losses: dict[str, float], started: float) -> float:
         """Validate the averaged weights, keep them if they are the best, write the log row."""

@@ -25,10 +25,9 @@ import torch
 from torch import Tensor
 
 from manylabel.labels import PRESENT, UNKNOWN, ManylabelError, Vocabulary
-from manylabel.loops.score import score
 from manylabel.methods import Method
-from manylabel.methods.ridge import filled, logit_scale, mean_ap
 from manylabel.parts.batch import Batch, Clock, Features
+from manylabel.parts.held_out import filled, logit_scale, mean_ap
 from manylabel.parts.settings import Fit, Settings
 from manylabel.parts.standardise import Standardise
 
@@ -199,6 +198,7 @@ def train(
     solved = method.solve(train, settings.seed)
     val_map = math.nan
     if val is not None and len(val):
-        val_map = mean_ap(torch.from_numpy(score(method, val)), val.labels)
+        pooled = val.pooled().split(256)
+        val_map = mean_ap(torch.cat([method.scores(Features(None, part, None)) for part in pooled]), val.labels)
     row = {"epoch": 0, **solved, "val_map": val_map, "seconds": round(time.monotonic() - started, 3)}
     return Fit([row], 0, val_map, "complete")

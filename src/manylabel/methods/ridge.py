@@ -15,15 +15,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from manylabel.decisions.platt import Platt
-from manylabel.labels import ABSENT, PRESENT, UNKNOWN, Vocabulary
+from manylabel.labels import PRESENT, UNKNOWN, Vocabulary
 from manylabel.methods import Method
-from manylabel.metrics import average_precision
 from manylabel.parts.batch import Batch, Clock, Features
+from manylabel.parts.held_out import filled, logit_scale, mean_ap
 from manylabel.parts.settings import Fit, Settings
 from manylabel.parts.standardise import Standardise
 
@@ -175,28 +173,6 @@ def solve_alone(ridge: Ridge, train: Any) -> None:
     slope, shift = logit_scale(left_out[best], labels)
     ridge.weight.copy_(weight * slope[:, None])
     ridge.bias.copy_(bias * slope + shift)
-
-
-def filled(labels: Tensor, dtype: torch.dtype) -> Tensor:
-    """(N, C) targets 1 and 0, and for unknown cells the class's share of positives."""
-    present, known = labels == PRESENT, labels != UNKNOWN
-    prior = present.sum(0) / known.sum(0).clamp(min=1)
-    return torch.where(known, present.to(dtype), prior.to(dtype))
-
-
-def mean_ap(scores: Tensor, labels: Tensor) -> float:
-    """mAP over the classes that have one; NaN where none has."""
-    ap = average_precision(scores.numpy(), labels.numpy())
-    return float(np.mean(ap[~np.isnan(ap)])) if (~np.isnan(ap)).any() else math.nan
-
-
-def logit_scale(predictions: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Slopes above 0 and shifts (C,) that turn predictions into logits; 1 and 0 where labels are of one kind only."""
-    ones = torch.ones(labels.shape[1], dtype=predictions.dtype)
-    if not ((labels == PRESENT).any() and (labels == ABSENT).any()):
-        return ones, torch.zeros_like(ones)
-    platt = Platt().fit(predictions.numpy(), labels.numpy())
-    return 1 / torch.from_numpy(platt.temperatures), torch.from_numpy(platt.biases)
 
 
 def train(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from manylabel.labels import ManylabelError, did_you_mean
@@ -59,3 +59,4 @@ class Fit:
     best_epoch: int
     best_map: float
     ended: str  # "complete", "stopped early" or "interrupted"
+    notes: list[str] = field(default_factory=list)  # what a method that chooses has chosen, and why
