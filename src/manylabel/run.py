@@ -204,10 +204,18 @@ def make_vocabulary(plan: Plan, dataset: Dataset) -> Vocabulary:
     """Names, training counts and text of the classes."""
     rows = np.flatnonzero(dataset.split == "train")
     table = dataset.labels.rows(rows)
-    source = plan.text.source
+    source, module = plan.text.source, methods.load(plan.method)
+    optional = source == "auto" and getattr(module, "TEXT_OPTIONAL", False)
     if source == "auto":
-        source = "sentence" if getattr(methods.load(plan.method), "NEEDS_TEXT", False) else "none"
-    vectors, description = text.vectors(table.names, source, seed=plan.settings.seed, centre=plan.text.centre)
+        source = "sentence" if getattr(module, "NEEDS_TEXT", False) else "none"
+    try:
+        vectors, description = text.vectors(table.names, source, seed=plan.settings.seed, centre=plan.text.centre)
+    except ManylabelError as error:
+        if not optional:
+            raise
+        vectors, description = None, "none"
+        note = f"no label text: {error}"
+        plan.notes.extend([] if note in plan.notes else [note])
     return Vocabulary(table.names, table.counts, vectors, images=len(rows), text_source=description)
 
 

@@ -62,7 +62,9 @@ def doctor(
 def train(
     data: DataPath,
     reading: dict[str, Any],
-    method: Annotated[str, typer.Option(help="See `manylabel methods`.")] = "cprfl",
+    method: Annotated[
+        str | None, typer.Option(help="See `manylabel methods`; by default auto, with --finetune cprfl.")
+    ] = None,
     encoder: Annotated[str | None, typer.Option(help="See `manylabel encoders`.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; by default runs/<data>-<method>.")] = None,
     text: Annotated[
@@ -90,7 +92,7 @@ def train(
 ) -> None:
     """Train on a label file or folder: encode, train, decide, measure, report.
 
-    Example: `manylabel train photos/labels.csv --method cprfl --out runs/photos`
+    Example: `manylabel train photos/labels.csv --out runs/photos`
     """
     from manylabel.config import command_line, merge, parse_set
     from manylabel.plan import plan

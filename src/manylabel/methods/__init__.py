@@ -2,7 +2,8 @@
 
 A method file holds a frozen dataclass `Config`, a function `build(config, vocabulary, width)` that returns a
 `Method`, and optionally `PRESETS` (named settings; the first is the default), `NEEDS_TEXT = True` where it reads
-`vocabulary.text`, and its own `train`, with the arguments of `loops.train.fit`, where the common loop does not fit.
+`vocabulary.text` (and `TEXT_OPTIONAL = True` where it can do without), and its own `train`, with the arguments of
+`loops.train.fit`, where the common loop does not fit.
 """
 
 from __future__ import annotations

@@ -36,20 +36,22 @@ if TYPE_CHECKING:
     from manylabel.loops.several import Member, Session
     from manylabel.loops.sources import Source
 
-NEEDS_TEXT = True  # wanted, not required
+NEEDS_TEXT = True
+TEXT_OPTIONAL = True  # without the sentence encoder the systems that read text are left out
 FEWEST = 30  # positive labels that validation must hold for weights to be chosen on it
 SHARED = ("seed", "devices", "nodes", "precision")  # what systems take over from the settings of the run
 
 _NARROW, _WIDE = {"width": 128, "heads": 2, "hidden": 128}, {"width": 256, "heads": 4, "hidden": 256}
-_BRIEF = {"epochs": 5, "batch_size": 32, "lr": 1e-3, "ema": 0.99}
-_LONG = {"epochs": 4, "batch_size": 64, "lr": 1e-3, "ema": 0.99}
+_MIXED = {"mixup": 1.0}
+_FEW = {"epochs": 8, "batch_size": 32, "lr": 1e-3, "ema": 0.99, "patience": 0}
+_MANY = {"epochs": 8, "batch_size": 64, "lr": 1e-3, "ema": 0.99, "patience": 0}
 
 # For each system (below so many training images, its options, how it is trained); one not listed takes its first
 # preset. Measured on frozen features of efficientnet_lite0, with 1,849 and with 8,000 training photographs
 # (docs/does-cprfl-pay.md). A change of options is one of architecture: runs saved before it will not load.
 SIZES: dict[str, tuple[tuple[float, dict[str, Any], dict[str, Any]], ...]] = {
-    "cprfl": ((4000, _NARROW | {"mixup": 1.0}, _BRIEF | {"epochs": 8}), (math.inf, _WIDE | {"mixup": 0.2}, _LONG)),
-    "mldecoder": ((4000, _NARROW, _BRIEF), (math.inf, _WIDE, _LONG)),
+    "cprfl": ((4000, _NARROW | _MIXED, _FEW), (math.inf, _WIDE | _MIXED, _MANY)),
+    "mldecoder": ((4000, _NARROW, _FEW), (math.inf, _WIDE, _MANY)),
 }
 
 

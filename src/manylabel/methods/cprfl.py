@@ -88,8 +88,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "train": {"epochs": 8, "batch_size": 64, "lr": 1e-3, "ema": 0.99, "patience": 4},
     },
     "frozen": {
-        "method": {"mixup": 0.2, "anchor": "kernel"},
-        "train": {"epochs": 5, "batch_size": 64, "lr": 1e-3, "ema": 0.99, "patience": 0},
+        "method": {"mixup": 1.0, "anchor": "kernel"},
+        "train": {"epochs": 8, "batch_size": 64, "lr": 1e-3, "ema": 0.99, "patience": 0},
     },
     "finetune": {
         "method": {"anchor": "linear"},
