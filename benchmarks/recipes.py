@@ -47,14 +47,21 @@ def run_seed(name: str, recipe: dict[str, Any], options: dict[str, Any], seed: i
         train(plan(recipe["data"], folder, method=recipe["method"], options=sections), resume=True)
         timing.write_text(f"{time.monotonic() - started:.1f}")
     numbers = json.loads((folder / "metrics.json").read_text(encoding="utf-8")) | grouped(folder, recipe)
-    row = {"recipe": name, "seed": seed, **{key: round(numbers[key], 5) for key in (*KEYS, "validation_map")}}
+    row = {"recipe": name, "seed": seed, **{key: rounded(numbers[key]) for key in (*KEYS, "validation_map")}}
     row |= {"best_epoch": numbers["best_epoch"], "expected": recipe["expected"], "seconds": timing.read_text()}
     print(", ".join(f"{k} {v}" for k, v in row.items()))
     return row
 
 
+def rounded(value: float | None) -> float | str:
+    """Five digits, and nothing where there is no number, as for the tail of data without one."""
+    return "" if value is None else round(value, 5)
+
+
 def grouped(folder: Path, recipe: dict[str, Any]) -> dict[str, Any]:
     """The metrics with head, medium and tail by the counts of the subset `groups`, whatever was trained on."""
+    if "groups" not in recipe:
+        return {}
     column, _, value = recipe["groups"].partition("=")
     dataset = datasets.read(ROOT / recipe["data"])
     counts = dataset.labels.rows((dataset.split == "train") & dataset.where(column, value)).counts

@@ -61,7 +61,9 @@ def methods_page() -> str:
 
 
 def percent(values: list[str], digits: int = 1) -> str:
-    """Mean and, of several seeds, standard deviation, in percent."""
+    """Mean and, of several seeds, standard deviation, in percent; "-" where there is no number."""
+    if not all(values):
+        return "-"
     numbers = [100 * float(v) for v in values]
     spread = f" ± {statistics.stdev(numbers):.{digits}f}" if len(numbers) > 1 else ""
     return f"{statistics.mean(numbers):.{digits}f}{spread}"

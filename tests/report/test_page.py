@@ -270,3 +270,15 @@ def test_neither_torch_nor_pillow_is_imported():
 
 def test_the_script_stays_small():
     assert len((resources.files("manylabel.report") / "page.js").read_bytes()) < 30_000
+
+
+def test_a_log_of_systems_is_listed_with_weights_and_reasons(results):
+    rows = [
+        {"system": "ridge", "weight": 0.25, "val_map": 0.4911, "seconds": 1.5, "reason": "adds <to> the sum"},
+        {"system": "cprfl", "weight": 0.0, "val_map": float("nan"), "seconds": 0.0, "reason": "left out"},
+    ]
+    page = render(results(log=rows))
+    assert payload(page)["log"] is None
+    one, two = re.findall(r"<tr><td>(?:ridge|cprfl).*?(?=<tr>|</table>)", page)
+    assert re.split(r"<t[hd][^>]*>", one)[1:] == ["ridge", "0.25", "0.4911", "1.5", "adds &lt;to&gt; the sum"]
+    assert re.split(r"<t[hd][^>]*>", two)[1:] == ["cprfl", "0", "–", "0", "left out"]

@@ -43,7 +43,8 @@ class ReportData:
             where the threshold is NaN. None: logit 0 or probability 0.5, and the page says so.
         temperatures, biases: (C,) each, calibrating as sigmoid(score / temperature + bias); both or neither.
         parts: "train", "val", "test" -> (n, C) label states.
-        log: rows of log.csv; columns that hold no number are left out of the curves.
+        log: rows of log.csv; columns that hold no number are left out of the curves. With a column `system` each row
+            is a trained system rather than an epoch, and they are listed.
         pictures: image id -> bytes of a small JPEG, PNG or WebP (about 160 px), or None where there is none.
         config: what the run was made with, nested as in config.json.
         command: the command that repeats the run.
@@ -84,6 +85,11 @@ class ReportData:
         for part, state in self.parts.items():
             if np.ndim(state) != 2 or np.shape(state)[1] != shape[1]:
                 raise ManylabelError(f"part {part!r} must be (images, {shape[1]}), got {np.shape(state)}")
+
+    @property
+    def systems(self) -> bool:
+        """Whether the log's rows are systems that were trained in turn, rather than epochs."""
+        return bool(self.log) and "system" in self.log[0]  # type: ignore[index]
 
     def _check_finite(self) -> None:
         bad = np.argwhere(~np.isfinite(np.asarray(self.scores.scores, np.float64)))

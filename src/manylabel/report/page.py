@@ -163,7 +163,7 @@ def matrix(data: ReportData) -> dict[str, Any]:
 
 def log(data: ReportData) -> dict[str, list[float | None]] | None:
     """The numeric columns of the training log, evenly thinned to LOG_ROWS rows, or None."""
-    if not data.log:
+    if not data.log or data.systems:
         return None
     keep = np.unique(np.linspace(0, len(data.log) - 1, min(len(data.log), LOG_ROWS)).round().astype(int))
     columns = {str(k): [as_number(data.log[r].get(k)) for r in keep] for row in data.log[:1] for k in row}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ def all_sections(data: ReportData, payload: dict[str, Any], notes: list[str], *,
         "unknown_lead": unknown_lead(payload["unknown"]),
         "per_image": per_image(payload["perImage"]),
         "gallery_lead": gallery_lead(data, payload["gallery"]),
-        "log": log_table(payload["log"]),
+        "log": systems_table(data.log) if data.systems else log_table(payload["log"]),
         "reproduce": reproduce(data),
     }
 
@@ -172,6 +172,27 @@ def log_table(log: Mapping[str, list[float | None]] | None) -> str:
         '<div class="multiples" id="log"></div><details><summary>The same as a table</summary>'
         f'<div class="scroll"><table><tr>{head}{rows}</table></div></details>'
     )
+
+
+def systems_table(log: Sequence[Mapping[str, Any]] | None) -> str:
+    """What was trained, weighted how and why, for a method that sums several systems."""
+    columns = ("system", "weight", "val_map", "seconds", "reason")
+    head = "".join(f'<th scope="col"{numeric(name)}>{name}' for name in columns)
+    rows = "".join(
+        "<tr>" + "".join(f"<td{numeric(name)}>{cell(row.get(name))}" for name in columns) for row in log or ()
+    )
+    return f'<div class="scroll"><table><tr>{head}{rows}</table></div>'
+
+
+def numeric(column: str) -> str:
+    return "" if column in ("system", "reason") else ' class="n"'
+
+
+def cell(value: Any) -> str:
+    """A number or a word; a dash for nothing and for what is not finite."""
+    if isinstance(value, str):
+        return text(value)
+    return number(value)
 
 
 def reproduce(data: ReportData) -> str:
