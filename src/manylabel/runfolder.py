@@ -106,7 +106,7 @@ def finish(
     for part, file in scored.items():
         file.save(plan.out / f"scores-{part}.npz")
     checkpoint.write_tensors(plan.out / "model.safetensors", dict(method.state_dict()))
-    write_json(plan.out / "config.json", model_config(plan, vocabulary, encoder))
+    write_json(plan.out / "config.json", model_config(plan, vocabulary, encoder, method))
     write_json(plan.out / "labels.json", labels_file(vocabulary, decisions))
     write_rows(plan.out / "log.csv", outcome.log)
     numbers = measure(plan, vocabulary, outcome, decisions, scored)
@@ -194,7 +194,7 @@ def fit_decisions(plan: Plan, val: ScoreFile | None, classes: int) -> Decisions:
     return Decisions(rule, thresholds, temperatures, biases)
 
 
-def model_config(plan: Plan, vocabulary: Vocabulary, encoder: Encoder) -> dict[str, Any]:
+def model_config(plan: Plan, vocabulary: Vocabulary, encoder: Encoder, method: Method) -> dict[str, Any]:
     """What `manylabel.load` needs to build the model again."""
     sections = plan.sections()
     return {
@@ -209,7 +209,8 @@ def model_config(plan: Plan, vocabulary: Vocabulary, encoder: Encoder) -> dict[s
             "width": encoder.width,
             "image_size": encoder.image_size,
         },
-        "method": sections["method"],
+        # a method that chooses options itself holds what it chose
+        "method": {**sections["method"], **configuration.as_plain(getattr(method, "config", plan.method_config))},
         "text_width": 0 if vocabulary.text is None else int(vocabulary.text.shape[1]),
     }
 

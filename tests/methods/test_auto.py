@@ -238,6 +238,20 @@ def test_sizes_depend_on_the_number_of_training_images():
     assert recipe("mlp", 10)[1] == methods.load("mlp").PRESETS["small"]["train"]
 
 
+def test_options_and_training_of_single_systems_are_laid_over_ours_and_kept(monkeypatch):
+    source = ToySource(40, "full")
+    config = Config(systems=("ridge", "cprfl"), options={"cprfl": {"width": 16}}, training={"cprfl": {"epochs": 3}})
+    method = build(config, vocabulary(source), WIDTH)
+    assert method.systems["cprfl"].phi.out_features == 16
+    assert method.systems["cprfl"].config.mixup == 1.0
+    settings = auto.members(method, Settings())[1].settings
+    assert (settings.epochs, settings.batch_size) == (3, 32)
+    monkeypatch.setattr(auto, "SIZES", {})  # other sizes in a later release
+    again = build(method.config, vocabulary(source), WIDTH)
+    again.load_state_dict(method.state_dict())
+    assert again.systems["cprfl"].config == method.systems["cprfl"].config
+
+
 def test_each_system_has_its_own_settings_but_the_seed_and_that_is_said():
     method, source, val = made()
     settings = auto.members(method, Settings(seed=3, epochs=77))[1].settings
@@ -254,6 +268,9 @@ def test_each_system_has_its_own_settings_but_the_seed_and_that_is_said():
         ({"systems": ("auto",)}, "method.systems names 'auto'"),
         ({"systems": ()}, "at least one"),
         ({"systems": ("ridge", "ridge")}, "each system once"),
+        ({"options": {"lineer": {}}}, "Did you mean 'linear'"),
+        ({"options": {"linear": {"droput": 0.1}}}, "Did you mean 'dropout'"),
+        ({"training": {"linear": 3}}, "is a section of options"),
         ({"minutes": -1.0}, "minutes is at least 0"),
         ({"rounds": 0}, "rounds at least 1"),
     ],

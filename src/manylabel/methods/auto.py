@@ -17,14 +17,15 @@ was chosen and why; its log has one row for each system. Each system has its own
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from manylabel import config as configuration
 from manylabel import methods
 from manylabel.labels import PRESENT, UNKNOWN, ManylabelError, Vocabulary, did_you_mean
 from manylabel.methods import Method, check_text
@@ -48,7 +49,7 @@ _MANY = {"epochs": 8, "batch_size": 64, "lr": 1e-3, "ema": 0.99, "patience": 0}
 
 # For each system (below so many training images, its options, how it is trained); one not listed takes its first
 # preset. Measured on frozen features of efficientnet_lite0, with 1,849 and with 8,000 training photographs
-# (docs/does-cprfl-pay.md). A change of options is one of architecture: runs saved before it will not load.
+# (docs/does-cprfl-pay.md).
 SIZES: dict[str, tuple[tuple[float, dict[str, Any], dict[str, Any]], ...]] = {
     "cprfl": ((4000, _NARROW | _MIXED, _FEW), (math.inf, _WIDE | _MIXED, _MANY)),
     "mldecoder": ((4000, _NARROW, _FEW), (math.inf, _WIDE, _MANY)),
@@ -62,6 +63,8 @@ class Config:
     systems: tuple[str, ...] = ("ridge", "kernel_ridge", "mlp", "cprfl", "mldecoder")  # any other methods
     minutes: float = 8.0  # of training in all; the cheapest system is trained whatever it takes
     rounds: int = 20  # of greedy selection; weights are multiples of 1 / rounds or coarser
+    options: Mapping[str, Any] = field(default_factory=dict)  # of systems by name, such as options.cprfl.width
+    training: Mapping[str, Any] = field(default_factory=dict)  # likewise, such as training.cprfl.epochs
 
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
@@ -115,16 +118,21 @@ class Auto(Method):
 def build(config: Config, vocabulary: Vocabulary, width: int) -> Auto:
     """All systems that the vocabulary allows, of a size that suits its number of training images."""
     check(config)
-    systems, left_out = {}, {}
+    systems, left_out, resolved = {}, {}, {}
     for name in config.systems:
         module = methods.load(name)
         if getattr(module, "NEEDS_TEXT", False) and vocabulary.text is None:
             left_out[name] = "left out: it reads label text, and there is none (see --text)"
             continue
-        systems[name] = module.build(module.Config(**recipe(name, vocabulary.images)[0]), vocabulary, width)
+        given = config.options.get(name, {})
+        own = configuration.fill(
+            module.Config, {**recipe(name, vocabulary.images)[0], **given}, f"method.options.{name}"
+        )
+        systems[name], resolved[name] = module.build(own, vocabulary, width), configuration.as_plain(own)
     if not systems:
         check_text(vocabulary, "auto")  # says how to give some
-    return Auto(systems, left_out, vocabulary, config)
+    # every option of every system goes into the run folder, so that it loads whatever our sizes become
+    return Auto(systems, left_out, vocabulary, replace(config, options=resolved))
 
 
 def check(config: Config) -> None:
@@ -135,6 +143,12 @@ def check(config: Config) -> None:
             raise ManylabelError(f"method.systems names {name!r}.{did_you_mean(name, valid)}")
     if not config.systems or len(set(config.systems)) < len(config.systems):
         raise ManylabelError(f"method.systems names each system once and at least one, got {list(config.systems)}")
+    for what in ("options", "training"):
+        for name, values in getattr(config, what).items():
+            if name not in config.systems:
+                raise ManylabelError(f"there is no method.{what}.{name}.{did_you_mean(name, list(config.systems))}")
+            if not isinstance(values, Mapping):
+                raise ManylabelError(f"method.{what}.{name} is a section of options, got {values!r}")
     if config.minutes < 0 or config.rounds < 1:
         raise ManylabelError(
             f"method.minutes is at least 0 and rounds at least 1, got {config.minutes} and {config.rounds}"
@@ -159,11 +173,12 @@ def members(method: Auto, settings: Settings) -> list[Member]:
     from manylabel.loops.several import Member
 
     shared = {name: getattr(settings, name) for name in SHARED}
-    return [
-        Member(name, methods.load(name), cast(Method, system),
-               replace(Settings(**recipe(name, method.images)[1]), **shared))
-        for name, system in method.systems.items()
-    ]  # fmt: skip
+    found = []
+    for name, system in method.systems.items():
+        given = {**recipe(name, method.images)[1], **method.config.training.get(name, {}), **shared}
+        own = configuration.fill(Settings, given, f"method.training.{name}")
+        found.append(Member(name, methods.load(name), cast(Method, system), own))
+    return found
 
 
 def combine(method: Auto, session: Session) -> tuple[float, bool]:
@@ -223,7 +238,7 @@ def _size(method: Auto, session: Session) -> str:
     """What the sizes were chosen by, and which."""
     labels = session.data.labels
     unknown = 100 * float((labels == UNKNOWN).float().mean())
-    widths = [f"{m.name} of width {recipe(m.name, method.images)[0]['width']}" for m in session.members
+    widths = [f"{m.name} of width {method.config.options[m.name]['width']}" for m in session.members
               if m.name in SIZES]  # fmt: skip
     words = f"{len(labels):,} training images, {labels.shape[1]:,} classes, {unknown:.0f} % of labels unknown"
     return words + (f": {', '.join(widths)}" if widths else "")
