@@ -6,7 +6,7 @@ UV := .venv/bin/uv
 LINKS = $${UV_FIND_LINKS-$$(.venv/bin/pip config get global.find-links 2>/dev/null || true)}
 
 .PHONY: demo test lint format docs slow realdata clean \
-	bench-step bench-metrics bench-encode bench-coco80 bench-flagship bench-finetune bench-ablation bench-regimes
+	bench-step bench-metrics bench-encode bench-coco80 bench-flagship bench-auto bench-finetune bench-ablation bench-regimes
 
 demo: .venv/demo
 	$(PY) -m manylabel demo
@@ -43,6 +43,8 @@ bench-coco80: .venv/dev
 	$(PY) benchmarks/recipes.py recipes
 bench-flagship: .venv/dev
 	$(PY) benchmarks/flagship.py
+bench-auto: .venv/dev
+	$(PY) benchmarks/auto_from_photos.py
 bench-finetune: .venv/dev
 	$(PY) benchmarks/recipes.py recipes/finetune
 bench-ablation: .venv/dev
