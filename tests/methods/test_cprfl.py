@@ -10,7 +10,6 @@ import torch
 from manylabel.labels import ManylabelError, Vocabulary
 from manylabel.methods.cprfl import CPRFL, Anchored, Config, build
 from manylabel.methods.ridge import Ridge, solve_alone
-from manylabel.objectives.asl import asl
 from manylabel.parts.batch import Batch, Clock, Features
 from toys import WIDTH, ToySource, vocabulary
 
@@ -221,21 +220,6 @@ def toy(**options):
     torch.manual_seed(0)
     config = Config(width=16, heads=2, head_width=8, hidden=16, **options)
     return source, build(config, vocabulary(source), WIDTH)
-
-
-def test_mixup_mixes_patches_and_the_loss_on_both_label_rows():
-    source, method = toy(mixup=0.4)
-    batch = source.batch(np.arange(6))
-    torch.manual_seed(5)
-    loss = method(batch, Clock())["asl"]
-    torch.manual_seed(5)
-    share = float(torch.distributions.Beta(0.4, 0.4).sample())
-    other = torch.randperm(6)
-    assert 0 < share < 1
-    grid = share * batch.inputs.grid + (1 - share) * batch.inputs.grid[other]
-    scores = method.scores(Features(grid, batch.inputs.pooled, batch.inputs.size))
-    one, two = (asl(scores, rows, clip=0.05).mean() for rows in (batch.labels, batch.labels[other]))
-    torch.testing.assert_close(loss, share * one + (1 - share) * two)
 
 
 def test_members_start_apart_and_their_scores_are_averaged():

@@ -25,7 +25,8 @@ W is trained (`train_text`), and its vectors are neither centred (`text.centre`)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -43,6 +44,7 @@ from manylabel.methods.ridge import Ridge, solve_alone
 from manylabel.objectives.asl import asl
 from manylabel.objectives.bce import bce
 from manylabel.parts.batch import Batch, Clock, Features
+from manylabel.parts.mixup import check_mixup, mixed_loss
 
 NEEDS_TEXT = True
 WORDS = {
@@ -163,27 +165,24 @@ class CPRFL(Method):
 
     def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """{"asl": scalar} or {"bce": scalar}, reduced as the module's docstring says."""
-        inputs, labels = cast(Features, batch.inputs), batch.labels
-        if not self.config.mixup:
-            return {self.config.objective: self._loss(self.scores(inputs), labels)}
-        assert inputs.grid is not None
-        share = float(torch.distributions.Beta(self.config.mixup, self.config.mixup).sample())
-        other = torch.randperm(len(labels), device=labels.device)
-        scores = self.scores(replace(inputs, grid=inputs.grid.lerp(inputs.grid[other], 1 - share)))
-        return {
-            self.config.objective: share * self._loss(scores, labels) + (1 - share) * self._loss(scores, labels[other])
-        }
+        total = mixed_loss(self._loss, cast(Features, batch.inputs), batch.labels, self.config.mixup)
+        return {self.config.objective: total}
 
-    def _loss(self, scores: Tensor, labels: Tensor) -> Tensor:
-        c = self.config
-        if c.objective == "bce":
-            cells = bce(scores, labels)
-        else:
-            cells = asl(
-                scores, labels, gamma_negative=c.gamma_negative, gamma_positive=c.gamma_positive, clip=c.clip,
-                detach=c.detach,
-            )  # fmt: skip
-        return cells.mean() if c.reduction == "mean" else cells.sum(1).mean()
+    def _loss(self, inputs: Features) -> Callable[[Tensor], Tensor]:
+        """What takes labels (B, C) to the loss of these features."""
+        c, scores = self.config, self.scores(inputs)
+
+        def of_labels(labels: Tensor) -> Tensor:
+            if c.objective == "bce":
+                cells = bce(scores, labels)
+            else:
+                cells = asl(
+                    scores, labels, gamma_negative=c.gamma_negative, gamma_positive=c.gamma_positive, clip=c.clip,
+                    detach=c.detach,
+                )  # fmt: skip
+            return cells.mean() if c.reduction == "mean" else cells.sum(1).mean()
+
+        return of_labels
 
 
 class Anchored(Method):
@@ -250,10 +249,9 @@ def check(config: Config) -> None:
             raise ManylabelError(f"method.{option} is at least 1, got {getattr(config, option)}")
     if config.tau * config.width < 1 or not 0 <= config.dropout < 1:
         raise ManylabelError(f"method.tau is above 0 and dropout in [0, 1), got {config.tau} and {config.dropout}")
-    if config.mixup < 0 or not 0 <= config.anchor_weight <= 1:
-        raise ManylabelError(
-            f"method.mixup is at least 0 and anchor_weight in [0, 1], got {config.mixup} and {config.anchor_weight}"
-        )
+    check_mixup(config.mixup)
+    if not 0 <= config.anchor_weight <= 1:
+        raise ManylabelError(f"method.anchor_weight lies in [0, 1], got {config.anchor_weight}")
     for option, valid in WORDS.items():
         if getattr(config, option) not in valid:
             raise ManylabelError(f"method.{option} is one of {', '.join(valid)}, got {getattr(config, option)!r}")

@@ -6,9 +6,9 @@ of the training images. Reduction: the mean over B * C cells, unknown ones count
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -16,6 +16,7 @@ from manylabel import objectives
 from manylabel.labels import Vocabulary
 from manylabel.methods import Method
 from manylabel.parts.batch import Batch, Clock, Features
+from manylabel.parts.mixup import check_mixup, mixed_loss
 from manylabel.parts.standardise import Standardise
 
 
@@ -27,6 +28,7 @@ class Config:
     options: Mapping[str, Any] = field(default_factory=dict)  # of the objective, such as gamma_negative
     root: bool = True  # signed square root of the features before the z-scores
     dropout: float = 0.0  # of features
+    mixup: float = 0.0  # features of two images are mixed with a share drawn from Beta(mixup, mixup); 0: never
 
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
@@ -41,7 +43,7 @@ class Linear(Method):
 
     def __init__(self, config: Config, vocabulary: Vocabulary, width: int) -> None:
         super().__init__()
-        self.standardise = Standardise(width, root=config.root)
+        self.standardise, self.mixup = Standardise(width, root=config.root), config.mixup
         linear = nn.Linear(width, len(vocabulary))
         nn.init.zeros_(linear.weight)  # a convex problem: start from no opinion rather than from noise
         nn.init.zeros_(linear.bias)
@@ -61,10 +63,15 @@ class Linear(Method):
 
     def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """{"loss": mean over B * C}."""
-        scores = self.scores(batch.inputs)  # type: ignore[arg-type]
-        return {"loss": self.objective(scores, batch.labels).mean()}
+        return {"loss": mixed_loss(self._loss, cast(Features, batch.inputs), batch.labels, self.mixup)}
+
+    def _loss(self, inputs: Features) -> Callable[[Tensor], Tensor]:
+        """What takes labels (B, C) to the loss of these features."""
+        scores = self.scores(inputs)
+        return lambda labels: self.objective(scores, labels).mean()
 
 
 def build(config: Config, vocabulary: Vocabulary, width: int) -> Linear:
     """Linear classifiers for the classes of `vocabulary` on features of `width`."""
+    check_mixup(config.mixup)
     return Linear(config, vocabulary, width)

@@ -24,8 +24,9 @@ augmentations of their article are not in their code, nor here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +38,7 @@ from manylabel.methods import Method, check_text
 from manylabel.objectives.asl import asl
 from manylabel.objectives.bce import bce
 from manylabel.parts.batch import Batch, Clock, Features
+from manylabel.parts.mixup import check_mixup, mixed_loss
 
 NEEDS_TEXT = False  # only with queries="text", where `build` asks for it
 QUERIES = ("random", "learned", "text")
@@ -53,6 +55,7 @@ class Config:
     queries: str = "random"  # "random" (drawn once and frozen), "learned", or "text" (zero-shot)
     text_scale: float | None = None  # norm of the label vectors; None: the root of their width M
     dropout: float = 0.1
+    mixup: float = 0.0  # patches of two images are mixed with a share drawn from Beta(mixup, mixup); 0: never
     objective: str = "asl"  # "asl" or "bce"
     gamma_negative: float = 4.0  # gamma-
     gamma_positive: float = 0.0  # gamma+
@@ -131,15 +134,18 @@ class MLDecoder(Method):
 
     def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """{"asl": scalar} or {"bce": scalar}, the mean over B * C cells."""
-        c = self.config
-        scores = self.scores(batch.inputs)  # type: ignore[arg-type]
+        total = mixed_loss(self._loss, cast(Features, batch.inputs), batch.labels, self.config.mixup)
+        return {self.config.objective: total}
+
+    def _loss(self, inputs: Features) -> Callable[[Tensor], Tensor]:
+        """What takes labels (B, C) to the loss of these features."""
+        c, scores = self.config, self.scores(inputs)
         if c.objective == "bce":
-            return {"bce": bce(scores, batch.labels).mean()}
-        cells = asl(
-            scores, batch.labels, gamma_negative=c.gamma_negative, gamma_positive=c.gamma_positive,
-            clip=c.clip, detach=c.detach,
-        )  # fmt: skip
-        return {"asl": cells.mean()}
+            return lambda labels: bce(scores, labels).mean()
+        return lambda labels: asl(
+            scores, labels, gamma_negative=c.gamma_negative, gamma_positive=c.gamma_positive, clip=c.clip,
+            detach=c.detach,
+        ).mean()  # fmt: skip
 
 
 class SharedLinear(nn.Module):
@@ -160,6 +166,7 @@ def build(config: Config, vocabulary: Vocabulary, width: int) -> MLDecoder:
         value = getattr(config, option)
         if value is not None and value < 1:
             raise ManylabelError(f"method.{option} is at least 1, got {value}")
+    check_mixup(config.mixup)
     if config.width % config.heads:
         raise ManylabelError(f"method.width is a multiple of heads, got {config.width} and {config.heads}")
     if not 0 <= config.dropout < 1:

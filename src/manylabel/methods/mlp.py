@@ -15,6 +15,7 @@ from torch import nn
 from manylabel.labels import Vocabulary
 from manylabel.methods.linear import Config as LinearConfig
 from manylabel.methods.linear import Linear
+from manylabel.parts.mixup import check_mixup
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Config:
     dropout: float = 0.5  # of features (a fifth of it) and of the hidden layer
     objective: str = "bce"  # any of `manylabel objectives`
     options: Mapping[str, Any] = field(default_factory=dict)  # of the objective
+    mixup: float = 0.0  # features of two images are mixed with a share drawn from Beta(mixup, mixup); 0: never
     root: bool = True  # signed square root of the features before the z-scores
 
 
@@ -35,9 +37,11 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
 
 def build(config: Config, vocabulary: Vocabulary, width: int) -> Linear:
     """An MLP for the classes of `vocabulary` on features of `width`."""
+    check_mixup(config.mixup)
     method = Linear(
-        LinearConfig(objective=config.objective, options=config.options, root=config.root), vocabulary, width
-    )
+        LinearConfig(objective=config.objective, options=config.options, root=config.root, mixup=config.mixup),
+        vocabulary, width,
+    )  # fmt: skip
     method.classifier = nn.Sequential(
         nn.Dropout(config.dropout / 5),
         nn.Linear(width, config.hidden),
