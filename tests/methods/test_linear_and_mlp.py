@@ -83,3 +83,18 @@ def test_root_and_dropout_options_do_something():
     plain = mlp.build(mlp.Config(root=False), vocabulary(source), WIDTH)
     torch.testing.assert_close(plain.standardise.prepare(pooled), pooled)
     assert [m.p for m in plain.classifier if isinstance(m, torch.nn.Dropout)] == [0.1, 0.5]
+
+
+def test_mixup_mixes_what_the_classifier_sees():
+    source = ToySource(6, "full")
+    method = linear.build(linear.Config(mixup=0.7), vocabulary(source), WIDTH)
+    method.before_epoch(Clock(), source)
+    torch.nn.init.normal_(method.classifier[1].weight)
+    torch.manual_seed(4)
+    loss = method(source.batch(np.arange(6)), Clock())["loss"]
+    torch.manual_seed(4)
+    share, other = float(torch.distributions.Beta(0.7, 0.7).sample()), torch.randperm(6)
+    z = method.standardise(source.pooled())
+    scores = method.classifier(share * z + (1 - share) * z[other])
+    one, two = (method.objective(scores, rows).mean() for rows in (source.labels, source.labels[other]))
+    torch.testing.assert_close(loss, share * one + (1 - share) * two)

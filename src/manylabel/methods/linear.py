@@ -63,11 +63,14 @@ class Linear(Method):
 
     def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """{"loss": mean over B * C}."""
-        return {"loss": mixed_loss(self._loss, cast(Features, batch.inputs), batch.labels, self.mixup)}
+        inputs = cast(Features, batch.inputs)
+        # mixed as the classifier sees them: the root of a mixture is not the mixture of the roots
+        prepared = Features(None, self.standardise(inputs.pooled), None)
+        return {"loss": mixed_loss(self._loss, prepared, batch.labels, self.mixup)}
 
-    def _loss(self, inputs: Features) -> Callable[[Tensor], Tensor]:
-        """What takes labels (B, C) to the loss of these features."""
-        scores = self.scores(inputs)
+    def _loss(self, prepared: Features) -> Callable[[Tensor], Tensor]:
+        """What takes labels (B, C) to the loss of features that are rooted and z-scored."""
+        scores = self.classifier(prepared.pooled)
         return lambda labels: self.objective(scores, labels).mean()
 
 
