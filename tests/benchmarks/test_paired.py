@@ -231,7 +231,7 @@ def test_a_run_trains_by_the_arms_settings_with_its_own_rate_and_seed(tmp_path, 
     monkeypatch.setattr(ablation, "fit", lambda *rest: seen.append(rest[-1]) or ablation_fit(*rest))
     bed, sources = toy_bed()
     ablation.train_run(toy_runs(tmp_path, {"train": {"ema": 0.5}}), bed, sources, 12, 2e-3, 4)
-    assert [(s.lr, s.seed, s.ema, s.epochs, s.patience) for s in seen] == [(2e-3, 4, 0.5, 2, 4)]
+    assert [(s.lr, s.seed, s.ema, s.epochs, s.patience) for s in seen] == [(2e-3, 4, 0.5, 2, 0)]
 
 
 def test_a_run_that_diverges_is_recorded_as_such(tmp_path):

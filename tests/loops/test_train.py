@@ -239,6 +239,7 @@ def test_per_group_rates_really_apply():
 
     source = ToySource(16, "full")
     method = EndToEnd(Encoder(), method_of(source), encoder_lr=0.1)
+    method._features = lambda features: method.encoder(features)  # the toy has no images to lay out
     settings = Settings(epochs=1, batch_size=16, ema=0, lr=1e-3, weight_decay=0.0, clip=0.0)
     groups = optimizer_groups(method, settings)
     assert sum(len(g["params"]) for g in groups) == len(list(method.parameters())) - 1  # the frozen text
