@@ -55,9 +55,10 @@ def pairs(subset: str, labels: NDArray[np.int8], tail: NDArray[np.bool_]) -> lis
         return drawn[systems, seeds]
 
     rows = []
-    for system in SYSTEMS:
+    ours = [system for system in SYSTEMS if (FOLDER / f"coco80-{subset}-{system}.toml").exists()]
+    for system in ours:
         seeds = len(config.read_toml(FOLDER / f"coco80-{subset}-{system}.toml")["recipe"]["seeds"])
-        for rival in (*RIVALS, *((other,) for other in SYSTEMS if other != system)):
+        for rival in (*RIVALS, *((other,) for other in ours if other != system)):
             found = paired.compare(resampled((system,), seeds), resampled(rival, seeds))
             row: dict[str, Any] = {"data": subset, "system": system, "against": " + ".join(rival), "seeds": seeds}
             for name, (difference, low, high) in found.items():
