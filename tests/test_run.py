@@ -370,3 +370,9 @@ def test_auto_does_without_label_text_where_there_is_no_sentence_encoder(photos,
     assert "cprfl left out" in report
     with pytest.raises(ManylabelError, match=r"manylabel\[sentence\]"):
         train(plan(photos, tmp_path / "y", method="cprfl", options={"encoder": {"image_size": 64}}))
+
+
+def test_an_anchor_solved_on_frozen_features_refuses_finetune(photos, tmp_path):
+    options = {**FAST, "encoder": {"image_size": 64, "finetune": True}}
+    with pytest.raises(ManylabelError, match="--preset finetune"):
+        train(plan(photos, tmp_path / "x", method="cprfl", preset="frozen", options=options))

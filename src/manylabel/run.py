@@ -47,17 +47,18 @@ def train(plan: Plan, *, resume: bool = False, tensorboard: bool = False) -> Pat
     Raises ManylabelError for bad input and for a folder that holds another run.
     """
     module = methods.load(plan.method)
-    if plan.encoder.finetune and hasattr(module, "train"):
-        raise ManylabelError(f"method {plan.method!r} is solved on frozen features; drop --finetune")
     fabric = loop.make_fabric(plan.settings, unused=plan.encoder.finetune)
     dataset = prepare(plan)
+    options = plan.encoder
+    encoder = encoders.load(options.name, image_size=options.image_size, normalise=options.normalise, flip=options.flip)
+    method, vocabulary = make_method(plan, dataset, encoder)  # before the long work: a mistake shows at once
+    if options.finetune and method.frozen_only:
+        cure = ", or take --preset finetune" if "finetune" in getattr(module, "PRESETS", {}) else ""
+        raise ManylabelError(f"method {plan.method!r} as set is solved on frozen features; drop --finetune{cure}")
     if fabric.is_global_zero:  # before the other processes start
         claim(plan, dataset, resume=resume)
     fabric.launch()
     plan = replace(plan, out=Path(fabric.broadcast(str(plan.out))))
-    options = plan.encoder
-    encoder = encoders.load(options.name, image_size=options.image_size, normalise=options.normalise, flip=options.flip)
-    method, vocabulary = make_method(plan, dataset, encoder)  # before the long work: a mistake shows at once
     given = len(dataset)
     with fabric.rank_zero_first():
         dataset, cached, kept = read_images(plan, dataset, encoder)

@@ -30,6 +30,9 @@ class Method(nn.Module):
     needs_grid = True
     """Whether `Features.grid` is read; pooled-only methods are spared loading it."""
 
+    frozen_only = False
+    """Whether something in it is fitted once to features that training the encoder would move."""
+
     def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Named scalar losses; the loop minimises their sum."""
         raise TypeError(f"{type(self).__name__} must define forward(batch, clock)")

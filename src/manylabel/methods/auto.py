@@ -82,6 +82,7 @@ class Auto(Method):
         config: see `Config`.
     """
 
+    frozen_only = True
     weight: Tensor
     mean: Tensor
     std: Tensor

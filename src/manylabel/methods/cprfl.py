@@ -10,10 +10,10 @@ Article and published code differ; every difference in the method is an option b
 beside `small`, which is fit for frozen features on a CPU. Reduction: the mean over B * C cells, or their sum divided
 by B with `reduction="sum"` as in the article.
 
-Training from few photographs, one such network learns less than a ridge regression does, and errs elsewhere: their sum
-beats both (docs/does-cprfl-pay.md). So the preset `frozen` trains `members` networks side by side, each from its own
-start, with mixup of patch features, and adds a kernel ridge solved in closed form (`anchor`); `finetune` does the same
-with a linear classifier, which learns along. Each part has its own loss and nothing flows between them:
+On frozen features one such network errs elsewhere than a regression on pooled features does. So the preset `frozen`
+trains it with mixup of patch features and adds a kernel ridge solved in closed form (`anchor`); `finetune` adds a
+linear classifier, which learns along. Several networks can be trained side by side, each from its own start
+(`members`). Each part has its own loss and nothing flows between them; docs/does-cprfl-pay.md has what it brings:
 
     z = a * anchor + (1 - a) * mean of the members' z
 
@@ -92,6 +92,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "frozen": {
         "method": {"mixup": 1.0, "anchor": "kernel"},
         "train": {"epochs": 8, "batch_size": 64, "lr": 1e-3, "ema": 0.99, "patience": 0},
+        "encoder": {"flip": True},
     },
     "finetune": {
         "method": {"anchor": "linear"},
@@ -197,6 +198,7 @@ class Anchored(Method):
     def __init__(self, config: Config, members: list[CPRFL], anchor: Linear | Ridge | KernelRidge | None) -> None:
         super().__init__()
         self.config, self.members, self.anchor = config, nn.ModuleList(members), anchor
+        self.frozen_only = isinstance(anchor, Ridge | KernelRidge)  # solved once, on features that must stay
 
     def scores(self, inputs: Features) -> Tensor:
         """(B, C) logits: a * anchor + (1 - a) * mean of the members."""

@@ -46,6 +46,7 @@ class KernelRidge(Method):
     """Landmarks (M, D) in half precision, their coefficients (M, C) and biases (C,), all buffers."""
 
     needs_grid = False
+    frozen_only = True
     landmarks: Tensor
     coefficients: Tensor
     bias: Tensor

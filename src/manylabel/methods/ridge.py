@@ -39,6 +39,7 @@ class Ridge(Method):
     """Weights (C, D) and biases (C,) as buffers: nothing here is learnt by gradient."""
 
     needs_grid = False
+    frozen_only = True
     weight: Tensor
     bias: Tensor
 
