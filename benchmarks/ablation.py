@@ -12,8 +12,6 @@ kill the bench at any moment and start it again. benchmarks/results/ablation.csv
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 import os
 import resource
 import subprocess
@@ -30,8 +28,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import paired
-from arms import ARMS, BASE, METHOD, PAIRS, PRESET, Arm
+from ablation_runs import Runs
+from ablation_table import Table
+from arms import ARMS, METHOD, Arm
 from manylabel import config, encoders, methods
 from manylabel import data as datasets
 from manylabel.encoders import text
@@ -48,10 +47,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT / ".." / "shared" / "data"
 SUBSET = ("long_tail", "1")
 PARTS = ("train", "val", "test")
-RATES, SEEDS = (0.5, 1.0, 2.0), (0, 1, 2)  # rates as multiples of the preset's
-RUNS = len(RATES) + len(SEEDS) - 1
-
-Options = dict[str, dict[str, Any]]
 
 
 class Bed:
@@ -83,25 +78,6 @@ class Bed:
         return sources
 
 
-def options_of(arm: Arm, epochs: int | None = None) -> Options:
-    """Every option the arm's runs share, resolved and checked; rate and seed come on top."""
-    module = methods.load(METHOD)
-    preset = module.PRESETS[PRESET]
-    fixed = {"train": {"epochs": epochs}} if epochs else {}
-    layers = config.merge(preset, BASE, arm.overrides, fixed)
-    unknown = [f"{s}.{k}" for s in ("encoder", "text") for k in layers[s] if k not in BASE[s]]
-    if unknown or set(layers) != set(BASE):
-        raise ManylabelError(f"arm {arm.name!r} overrides what there is not: {unknown or sorted(set(layers))}")
-    resolved = {
-        "method": dataclasses.asdict(config.fill(module.Config, layers["method"], "method")),
-        "train": dataclasses.asdict(config.fill(Settings, layers["train"], "train")),
-        "encoder": dict(layers["encoder"]),
-        "text": dict(layers["text"]),
-    }
-    plain: Options = json.loads(json.dumps(resolved))
-    return plain
-
-
 def label_vectors(names: tuple[str, ...], options: dict[str, Any], seed: int) -> tuple[NDArray[np.float32], str]:
     """Unit vectors (C, M) and where they come from; the random control is drawn anew by every seed."""
     source = options["source"]
@@ -122,83 +98,6 @@ def label_vectors(names: tuple[str, ...], options: dict[str, Any], seed: int) ->
         shuffled[order] = vectors[np.roll(order, 1)]
         vectors, about = shuffled, f"{about}, shuffled among the classes"
     return vectors, about
-
-
-class Runs:
-    """The finished runs of one arm on disk; a run exists once its .json does."""
-
-    def __init__(self, folder: Path, arm: Arm, epochs: int | None = None) -> None:
-        self.folder, self.arm, self.options = folder / arm.name, arm, options_of(arm, epochs)
-        self.base_rate = self.options["train"]["lr"]
-        self.rates = [factor * self.base_rate for factor in RATES]
-        for record in self.records():
-            self.check(record)
-
-    def file(self, rate: float, seed: int, suffix: str = "json") -> Path:
-        return self.folder / f"{rate:g}-{seed}.{suffix}"
-
-    def records(self) -> list[dict[str, Any]]:
-        return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(self.folder.glob("*.json"))]
-
-    def check(self, record: dict[str, Any]) -> None:
-        """An error where a kept run had other options than the arm has now; options new since then do not count."""
-        for section, values in record["options"].items():
-            for key, value in values.items():
-                now = self.options[section].get(key)
-                if now != value:
-                    raise ManylabelError(
-                        f"{self.folder} holds runs with {section}.{key} = {value!r}, which is {now!r} now:"
-                        " remove the folder, or give the arm another name"
-                    )
-
-    def load(self, rate: float, seed: int) -> dict[str, Any] | None:
-        """The record of one run, or None where it is not finished."""
-        file = self.file(rate, seed)
-        record: dict[str, Any] | None = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-        return record
-
-    def save(self, record: dict[str, Any], scores: NDArray[np.float32] | None) -> None:
-        """Scores first, then the record under its final name."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        run = record["lr"], record["seed"]
-        if scores is not None:
-            np.savez_compressed(self.file(*run, "npz"), scores=scores)
-        unfinished = self.file(*run, "part")
-        unfinished.write_text(json.dumps(record, indent=1), encoding="utf-8")
-        unfinished.replace(self.file(*run))
-
-    def scores(self, rate: float, seed: int) -> NDArray[np.float32]:
-        with np.load(self.file(rate, seed, "npz")) as file:
-            scores: NDArray[np.float32] = file["scores"]
-        return scores
-
-    def chosen(self) -> float | None:
-        """The rate with the best validation mAP at seed 0; None while rates are missing or if all diverged."""
-        tried = [self.load(rate, SEEDS[0]) for rate in self.rates]
-        if any(record is None for record in tried):
-            return None
-        reached = {rate: r["val_map"] for rate, r in zip(self.rates, tried) if r and r["val_map"] is not None}
-        return max(reached, key=reached.__getitem__) if reached else None
-
-    def missing(self) -> list[tuple[float, int]]:
-        """(rate, seed) of the runs to do now: first the rates at seed 0, then the chosen rate at the other seeds."""
-        first = [(rate, SEEDS[0]) for rate in self.rates if self.load(rate, SEEDS[0]) is None]
-        best = self.chosen()
-        return first or [(best, s) for s in SEEDS[1:] if best is not None and self.load(best, s) is None]
-
-    def finished(self) -> list[dict[str, Any]]:
-        """The records of the chosen rate that did not diverge, by seed."""
-        rate = self.chosen()
-        records = [self.load(rate, seed) for seed in SEEDS] if rate is not None else []
-        return [record for record in records if record and record["val_map"] is not None]
-
-    @property
-    def left(self) -> int:
-        """How many runs are still to do."""
-        tried = sum(self.load(rate, SEEDS[0]) is not None for rate in self.rates)
-        if tried < len(self.rates):
-            return RUNS - tried
-        return len(self.missing())
 
 
 def train_arm(runs: Runs) -> None:
@@ -256,78 +155,6 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-class Table:
-    """Rows of the CSV, from the finished runs of all arms."""
-
-    def __init__(self, bed: Bed, folder: Path, epochs: int | None, resamples: int) -> None:
-        self.bed, self.resamples = bed, resamples
-        self.runs = {arm.name: Runs(folder, arm, epochs) for arm in ARMS}
-        self.kept: dict[str, dict[str, NDArray[np.float64]]] = {}
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One for each arm that is finished, then one for each pair."""
-        done = [name for name, runs in self.runs.items() if not runs.left]
-        rows = [self.row(self.runs[name].arm, "base" if name != "base" else "") for name in done]
-        return rows + [self.row(Arm(a, section), b) for a, b, section in PAIRS if a in done and b in done]
-
-    def row(self, arm: Arm, against: str) -> dict[str, Any]:
-        """One arm, and its difference from `against`."""
-        runs = self.runs[arm.name]
-        good = runs.finished()
-        row: dict[str, Any] = {"arm": arm.name, "section": arm.section, "claim": arm.claim}
-        row |= {"expected": arm.expected and f"{arm.measure} {arm.expected}", "against": against, "lr": runs.chosen()}
-        row["seeds"] = len(good)
-        if len(good) < len(SEEDS):
-            return row | {"verdict": "diverged"}
-        row["val_map"] = percent(np.mean([record["val_map"] for record in good]))
-        row |= self.measured(arm, against)
-        cost = {key: [record[key] for record in good] for key in ("seconds_per_epoch", "cpu_seconds_per_epoch")}
-        row |= {key: round(float(np.median(values)), 2) for key, values in cost.items()}
-        row["parameters"] = good[0]["parameters"]
-        row["peak_mb"] = max(record["peak_mb"] for record in good)
-        return row
-
-    def measured(self, arm: Arm, against: str) -> dict[str, Any]:
-        """Test mAP and tail of the arm, and their differences with intervals."""
-        row: dict[str, Any] = {}
-        for name, values in self.resampled(arm.name).items():
-            row[f"test_{name}"], row[f"test_{name}_sd"] = percent(values[0].mean()), percent(values[0].std(ddof=1))
-        if not against or len(self.runs[against].finished()) < len(SEEDS):
-            return row
-        said = {}
-        for name, interval in paired.compare(self.resampled(arm.name), self.resampled(against)).items():
-            row |= {f"delta_{name}{end}": round(v, 2) for end, v in zip(("", "_low", "_high"), interval)}
-            said[name] = paired.verdict(*interval[1:])
-        row |= {"verdict": said["total"], "verdict_tail": said["tail"]}
-        if arm.expected:
-            row["claim_verdict"] = judge(arm.expected, said[arm.measure])
-        return row
-
-    def resampled(self, name: str) -> dict[str, NDArray[np.float64]]:
-        if name not in self.kept:
-            runs = self.runs[name]
-            rate = runs.chosen()
-            assert rate is not None
-            scores = np.stack([runs.scores(rate, seed) for seed in SEEDS])
-            self.kept[name] = paired.resampled(scores, self.bed.test, self.bed.tail, resamples=self.resamples)
-        return self.kept[name]
-
-
-def judge(expected: str, verdict: str) -> str:
-    """What a verdict says of a claim that expected another or the same.
-
-    >>> judge("hurts", "hurts"), judge("hurts", "helps"), judge("hurts", "undecided")
-    ('confirmed', 'contradicted', 'undecided')
-    """
-    if verdict == "undecided":
-        return verdict
-    return "confirmed" if verdict == expected else "contradicted"
-
-
-def percent(value: float) -> float:
-    return round(100 * float(value), 2)
-
-
 class Progress:
     """Prints finished runs with an estimate of the time left, by the mean of the runs so far."""
 
@@ -354,7 +181,7 @@ def train_apart(name: str, arguments: argparse.Namespace, progress: Progress) ->
     return process.returncode
 
 
-def run_all(arms: list[Arm], table: Table, arguments: argparse.Namespace) -> list[str]:
+def run_all(arms: list[Arm], bed: Bed, table: Table, arguments: argparse.Namespace) -> list[str]:
     """Train what is missing, `jobs` arms at once, and write the table after each; the names of arms that failed.
 
     Arms of one encoder go together, after its features are on disk: two processes would else encode the same photos.
@@ -365,7 +192,7 @@ def run_all(arms: list[Arm], table: Table, arguments: argparse.Namespace) -> lis
     by_encoder = groupby(todo, key=lambda arm: table.runs[arm.name].options["encoder"])
     for options, group in by_encoder:
         torch.set_num_threads(arguments.jobs)
-        table.bed.features(encoders.load(**options))
+        bed.features(encoders.load(**options))
         with ThreadPoolExecutor(arguments.jobs) as pool:
             jobs = {pool.submit(train_apart, arm.name, arguments, progress): arm.name for arm in group}
             try:
@@ -405,8 +232,9 @@ def main() -> None:
             [arm] = [arm for arm in ARMS if arm.name == arguments.alone]
             return train_arm(Runs(arguments.runs, arm, arguments.epochs))
         arms = chosen_arms(arguments.arms)
-        table = Table(Bed(), arguments.runs, arguments.epochs, arguments.resamples)
-        failed = run_all(arms, table, arguments)
+        bed = Bed()
+        table = Table(bed.test, bed.tail, arguments.runs, epochs=arguments.epochs, resamples=arguments.resamples)
+        failed = run_all(arms, bed, table, arguments)
         write(arguments.out, table.rows())
     except ManylabelError as error:
         sys.exit(str(error))
