@@ -15,7 +15,7 @@ from manylabel import config, methods
 from manylabel.labels import ManylabelError
 from manylabel.parts.settings import Settings
 
-RATES, SEEDS = (1.0, 2.0, 4.0), (0, 1, 2)  # rates as multiples of the preset's
+RATES, SEEDS = (0.5, 1.0, 2.0), (0, 1, 2)  # rates as multiples of the preset's
 RUNS = len(RATES) + len(SEEDS) - 1
 
 Options = dict[str, dict[str, Any]]

@@ -167,41 +167,41 @@ class TestRuns:
 
     def test_rates_first_then_the_best_on_validation_at_the_other_seeds(self, tmp_path):
         runs = self.runs(tmp_path)
-        assert runs.rates == [1e-3, 2e-3, 4e-3]
-        assert (runs.missing(), runs.left) == ([(1e-3, 0), (2e-3, 0), (4e-3, 0)], 5)
+        assert runs.rates == [5e-4, 1e-3, 2e-3]
+        assert (runs.missing(), runs.left) == ([(5e-4, 0), (1e-3, 0), (2e-3, 0)], 5)
         for rate, val in zip(runs.rates, (0.2, 0.3, 0.25)):
             runs.save(record(rate, 0, val, runs.options), np.zeros((2, 3), np.float32))
-        assert runs.chosen() == 2e-3
-        assert (runs.missing(), runs.left) == ([(2e-3, 1), (2e-3, 2)], 2)
-        runs.save(record(2e-3, 1, 0.3, runs.options), np.ones((2, 3), np.float32))
-        assert (self.runs(tmp_path).missing(), self.runs(tmp_path).left) == ([(2e-3, 2)], 1)
-        assert runs.scores(2e-3, 1).tolist() == np.ones((2, 3)).tolist()
+        assert runs.chosen() == 1e-3
+        assert (runs.missing(), runs.left) == ([(1e-3, 1), (1e-3, 2)], 2)
+        runs.save(record(1e-3, 1, 0.3, runs.options), np.ones((2, 3), np.float32))
+        assert (self.runs(tmp_path).missing(), self.runs(tmp_path).left) == ([(1e-3, 2)], 1)
+        assert runs.scores(1e-3, 1).tolist() == np.ones((2, 3)).tolist()
 
     def test_a_diverged_rate_is_kept_and_never_chosen(self, tmp_path):
         runs = self.runs(tmp_path)
         for rate, val in zip(runs.rates, (0.1, None, None)):
             runs.save(record(rate, 0, val, runs.options), None)
-        assert (runs.chosen(), runs.left) == (1e-3, 2)
-        runs.save(record(1e-3, 0, None, runs.options), None)
+        assert (runs.chosen(), runs.left) == (5e-4, 2)
+        runs.save(record(5e-4, 0, None, runs.options), None)
         assert (runs.chosen(), runs.left) == (None, 0)
 
     def test_scores_without_a_record_are_not_a_run(self, tmp_path):
         runs = self.runs(tmp_path)
-        runs.save(record(1e-3, 0, 0.1, runs.options), np.zeros((2, 3), np.float32))
-        (tmp_path / "some" / "0.001-0.json").unlink()
+        runs.save(record(5e-4, 0, 0.1, runs.options), np.zeros((2, 3), np.float32))
+        (tmp_path / "some" / "0.0005-0.json").unlink()
         assert runs.left == 5
 
     def test_runs_with_other_options_are_refused_by_name(self, tmp_path):
         runs = self.runs(tmp_path)
         old = {**runs.options, "method": {**runs.options["method"], "width": 32}}
-        runs.save(record(1e-3, 0, 0.1, old), None)
+        runs.save(record(5e-4, 0, 0.1, old), None)
         with pytest.raises(ManylabelError, match=r"some holds runs with method\.width = 32, which is 64 now"):
             self.runs(tmp_path)
 
     def test_an_option_that_came_later_does_not_spoil_old_runs(self, tmp_path):
         runs = self.runs(tmp_path)
         old = {**runs.options, "method": {k: v for k, v in runs.options["method"].items() if k != "norm"}}
-        runs.save(record(1e-3, 0, 0.1, old), None)
+        runs.save(record(5e-4, 0, 0.1, old), None)
         assert self.runs(tmp_path).left == 4
 
 
@@ -258,12 +258,12 @@ def test_the_table_sets_arms_against_base(tmp_path, monkeypatch, better, said):
     rng = np.random.default_rng(0)
     for name, signal in (("base", 0.6), ("other", better)):
         runs = table.runs[name]
-        for rate, seed in ((1e-3, 0), (2e-3, 0), (4e-3, 0), (2e-3, 1), (2e-3, 2)):
-            told = record(rate, seed, 0.5 if rate == 2e-3 else 0.4, runs.options) | cost
+        for rate, seed in ((5e-4, 0), (1e-3, 0), (2e-3, 0), (1e-3, 1), (1e-3, 2)):
+            told = record(rate, seed, 0.5 if rate == 1e-3 else 0.4, runs.options) | cost
             right = rng.normal(size=labels.shape) + signal * labels
-            runs.save(told, (right if rate == 2e-3 else -right).astype(np.float32))
+            runs.save(told, (right if rate == 1e-3 else -right).astype(np.float32))
     base, other, pair = table.rows()
-    assert (other["lr"], other["seeds"], other["val_map"], other["parameters"]) == (2e-3, 3, 50.0, 7)
+    assert (other["lr"], other["seeds"], other["val_map"], other["parameters"]) == (1e-3, 3, 50.0, 7)
     assert other["delta_total"] == pytest.approx(other["test_total"] - base["test_total"], abs=0.011)
     assert other["delta_tail"] == pytest.approx(other["test_tail"] - base["test_tail"], abs=0.011)
     assert other["test_total_sd"] > 0
