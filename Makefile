@@ -46,7 +46,7 @@ bench-flagship: .venv/dev
 bench-auto: .venv/dev
 	$(PY) benchmarks/auto_from_photos.py
 bench-finetune: .venv/dev
-	$(PY) benchmarks/recipes.py recipes/finetune
+	$(PY) benchmarks/finetune.py
 bench-ablation: .venv/dev
 	$(PY) benchmarks/ablation.py
 	$(PY) benchmarks/plots.py
