@@ -31,6 +31,7 @@ from manylabel.loops.finetune import EndToEnd
 from manylabel.loops.score import score
 from manylabel.loops.sources import FeatureSource, ImageSource, Source
 from manylabel.methods import Method
+from manylabel.parts.settings import Settings
 from manylabel.plan import Plan
 from manylabel.runfolder import PARTS, claim, finish
 from manylabel.scores import ScoreFile
@@ -67,10 +68,7 @@ def train(plan: Plan, *, resume: bool = False, tensorboard: bool = False) -> Pat
     sources: dict[str, Source]
     if cached is None:
         sources = {part: image_source(plan, dataset, encoder, part) for part in PARTS}
-        s = plan.settings
-        method = EndToEnd(
-            encoder, method, encoder_lr=s.encoder_lr, freeze_batch_norm=s.freeze_batch_norm, layer_decay=s.layer_decay
-        )
+        method = end_to_end(plan.settings, encoder, method)
     else:
         plan.notes.extend(shared_images(dataset, cached, kept))
         sources = {part: feature_source(dataset, cached, kept, part, grid=method.needs_grid) for part in PARTS}
@@ -129,6 +127,14 @@ def read_images(plan: Plan, dataset: Dataset, encoder: Encoder) -> tuple[Dataset
     cached = encode(dataset.paths, encoder, precision=plan.encoder.precision)
     dataset, kept = drop_damaged(plan, dataset, cached.errors)
     return dataset, cached, kept
+
+
+def end_to_end(settings: Settings, encoder: Encoder, method: Method) -> EndToEnd:
+    """Encoder and method as one, which trains as `settings` say."""
+    return EndToEnd(
+        encoder, method, encoder_lr=settings.encoder_lr, freeze_batch_norm=settings.freeze_batch_norm,
+        layer_decay=settings.layer_decay,
+    )  # fmt: skip
 
 
 def feature_source(
