@@ -13,7 +13,7 @@ from results import write
 
 FOLDER = ROOT / "recipes" / "flagship"
 RIVALS: tuple[Systems, ...] = (
-    ("ridge",), ("mlp",), ("ridge", "mlp"), ("kernel-ridge",), ("kernel-ridge", "mlp"),
+    ("ridge",), ("mlp",), ("mlp-mixup",), ("ridge", "mlp"), ("kernel-ridge",), ("kernel-ridge", "mlp"),
 )  # fmt: skip
 OURS = {"lt": ("cprfl-frozen", "auto"), "full": ("cprfl-frozen",)}
 
