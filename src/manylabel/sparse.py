@@ -76,7 +76,7 @@ class SparseLabels:
         """From a table (N, C); cells of the default state are not listed."""
         rows, columns = np.nonzero(state != default)
         starts = np.searchsorted(rows, np.arange(len(state) + 1))
-        return cls(starts, columns, state[rows, columns], state.shape[1], default)
+        return cls(starts, columns.astype(np.int32), state[rows, columns], state.shape[1], default)
 
     def __len__(self) -> int:
         return len(self.starts) - 1
