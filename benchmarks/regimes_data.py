@@ -51,7 +51,7 @@ ARMS = [
     Arm("cprfl-random", "cprfl", "random", {"method": SMALL, "train": SHORT}, "cprfl", CONTROL),
     Arm("cprfl-apart", "cprfl", "clip", {"method": {**SMALL, "interact": False}, "train": SHORT}, "cprfl", CONTROL),
     Arm("mldecoder-glove", "mldecoder", "glove", MLDECODER, "mldecoder-glove"),
-    Arm("mldecoder-clip", "mldecoder", "clip", MLDECODER, "mldecoder-glove", CONTROL),
+    Arm("mldecoder-clip", "mldecoder", "clip", MLDECODER, "mldecoder-clip", CONTROL),
     Arm("linear", "linear"),
     Arm("nearest-text", "nearest", "clip"),
     Arm("nearest-glove", "nearest", "glove"),
