@@ -204,7 +204,8 @@ def test_every_arm_resolves_and_rates_name_arms():
     assert {name for pair in regimes_tables.PAIRS for name in pair} <= set(names)
     chosen = {task.arm.name for task in regimes.tries(regimes.ARMS)}
     assert {arm.rates for arm in regimes.ARMS if arm.rates} == chosen
-    assert len(regimes.tries([arm for arm in regimes.ARMS if arm.name == "cprfl-random"])) == 3  # those of cprfl
+    of_cprfl = regimes.tries([arm for arm in regimes.ARMS if arm.name == "cprfl-random"])
+    assert [task.lr for task in of_cprfl] == list(regimes.RATES)
 
 
 # --- closed form
