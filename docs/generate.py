@@ -16,6 +16,7 @@ import bench_tables
 from bench_tables import markdown
 from manylabel.cli import app
 from manylabel.cli.catalogue import encoder_rows, entries, options, presets
+from manylabel.metrics.more import METRICS
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -55,14 +56,27 @@ def methods_page() -> str:
     return "\n".join(parts)
 
 
-FILLED = ("results.md", "speed.md", "does-cprfl-pay.md", "ablation.md")  # written by hand but for their tables
+FILLED = ("results.md", "speed.md", "does-cprfl-pay.md", "ablation.md", "metrics.md")  # by hand but for their tables
+    "results.md",
+    "speed.md",
+    "does-cprfl-pay.md",
+    "ablation.md",
+    "metrics.md",
+)  # written by hand but for their tables
+
+
+def metrics_table() -> str:
+    """Every metric beyond the headline."""
+    rows = [(f"`{m.key}`", m.name + ("" if m.higher else " (lower is better)"), m.meaning, m.source) for m in METRICS]
+    return markdown(("key", "name", "definition", "source"), rows)
 
 
 def filled(page: Path) -> str:
     """A page whose blocks between `<!-- table: NAME -->` and `<!-- end -->` are written anew."""
 
     def block(match: re.Match[str]) -> str:
-        return f"<!-- table: {match[1]} -->\n\n{bench_tables.table(match[1])}\n<!-- end -->"
+        body = metrics_table() if match[1] == "metrics" else bench_tables.table(match[1])
+        return f"<!-- table: {match[1]} -->\n\n{body}\n<!-- end -->"
 
     return re.sub(r"<!-- table: (\S+) -->.*?<!-- end -->", block, page.read_text(encoding="utf-8"), flags=re.S)
 

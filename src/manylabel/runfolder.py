@@ -23,7 +23,7 @@ from manylabel.data import Dataset
 from manylabel.data.images import thumbnail_jpeg
 from manylabel.decisions.f1 import F1
 from manylabel.decisions.fixed import Fixed
-from manylabel.decisions.platt import Platt
+from manylabel.decisions.platt import Platt, sigmoid
 from manylabel.encoders import Encoder
 from manylabel.labels import ABSENT, PRESENT, ManylabelError, Vocabulary
 from manylabel.methods import Method
@@ -129,6 +129,8 @@ def measure(
         numbers = evaluate(
             file.scores, file.labels, names=vocabulary.names, train_counts=vocabulary.counts,
             decisions=file.scores >= decisions.thresholds, thresholds=decisions.thresholds,
+            probabilities=sigmoid(file.scores / decisions.temperatures + decisions.biases),
+            train_images=vocabulary.images,
         )  # fmt: skip
     if part == "val":
         plan.notes.append("there is no test image: all numbers are of validation, on which choices were made")

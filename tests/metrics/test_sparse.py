@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from manylabel.labels import ManylabelError
 from manylabel.metrics import average_precision, count
+from manylabel.metrics.at_k import Top, top
 from manylabel.metrics.sparse import average_precision_sparse, count_sparse, top_sparse
-from manylabel.metrics.top import Top, top
 from manylabel.sparse import SparseLabels, TopScores
 
 LOW = -1e6  # below every score

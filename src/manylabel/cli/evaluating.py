@@ -33,6 +33,7 @@ def evaluate(
     ] = None,
     json_: Annotated[Path | None, typer.Option("--json", help="Write all numbers here.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Print every metric there is, not only the headline.")] = False,
 ) -> None:
     """Evaluate anybody's scores: mAP, head/medium/tail, CP CR CF1 OP OR OF1, with intervals.
 
@@ -41,21 +42,24 @@ def evaluate(
     from manylabel.scores import load
 
     file = load(scores, kind)
-    counts = None
+    counts, images = None, 0
     if labels is not None:
         dataset = read(labels, reading)
         file = file.with_labels(dataset.labels)
         if (dataset.split == "train").any():
             counts = counts_by_name(dataset.rows(dataset.split == "train").labels, file.names)
+            images = int((dataset.split == "train").sum())
     if file.labels is None:
         raise ManylabelError(f"{scores} holds no labels; give a label file: manylabel evaluate {scores} LABELS")
     if train is not None:
         known = read(train, reading)
-        rows = known.split == "train"
-        counts = counts_by_name(known.labels.rows(rows) if rows.any() else known.labels, file.names)
+        rows = known.split == "train" if (known.split == "train").any() else np.ones(len(known), bool)
+        counts, images = counts_by_name(known.labels.rows(rows), file.names), int(rows.sum())
     for note in file.notes:
         typer.echo(f"note: {note}", err=True)
-    report_numbers(file, decisions=decisions, counts=counts, json_path=json_, report_path=report)
+    report_numbers(
+        file, decisions=decisions, counts=counts, train_images=images, json_path=json_, report_path=report, all_=all_
+    )
 
 
 def counts_by_name(table: LabelTable, names: Any) -> np.ndarray:
@@ -65,21 +69,24 @@ def counts_by_name(table: LabelTable, names: Any) -> np.ndarray:
 
 
 def report_numbers(
-    file: ScoreFile, *, decisions: Path | None = None, counts: Any = None, json_path: Path | None = None,
-    report_path: Path | None = None,
+    file: ScoreFile, *, decisions: Path | None = None, counts: Any = None, train_images: int = 0,
+    json_path: Path | None = None, report_path: Path | None = None, all_: bool = False,
 ) -> None:  # fmt: skip
     """Print the metrics of a score file with labels, and write them where asked."""
     from manylabel import metrics
-    from manylabel.cli.tables import headline
+    from manylabel.cli.tables import further, headline
     from manylabel.config import command_line
 
     assert file.labels is not None
     thresholds = read_thresholds(decisions, file)
     numbers = metrics.evaluate(
         file.scores, file.labels, names=file.names.tolist(), train_counts=counts,
-        decisions=file.scores >= thresholds, thresholds=thresholds,
+        decisions=file.scores >= thresholds, thresholds=thresholds, train_images=train_images,
+        probabilities=file.scores if file.kind == "probability" else None,
     )  # fmt: skip
     typer.echo(headline(numbers))
+    if all_:
+        typer.echo(further(numbers))
     if decisions is None:
         typer.echo(f"decisions: {file.kind} >= {thresholds[0]:g} for every class; give --decisions for your own")
     if json_path is not None:

@@ -29,6 +29,23 @@ def headline(numbers: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def further(numbers: Mapping[str, Any]) -> str:
+    """Every further metric that is defined, as fractions, with its interval; what is undefined on a line of its own."""
+    from manylabel.metrics.more import METRICS
+
+    lines, undefined = [], []
+    for metric in METRICS:
+        value, interval = numbers[metric.key], numbers["intervals"].get(metric.key)
+        if value is None:
+            undefined.append(metric.key)
+        else:
+            around = f"  [{interval[0]:.4f}, {interval[1]:.4f}]" if interval else ""
+            lines.append(f"{metric.key:<16}{value:8.4f}{around}{'' if metric.higher else '  lower is better'}")
+    if undefined:
+        lines.append(f"undefined here (no decisions, probabilities, training counts or labels): {', '.join(undefined)}")
+    return "\n".join(lines)
+
+
 def _asides(numbers: Mapping[str, Any]) -> str:
     parts = []
     if numbers.get("classes_without_positives"):

@@ -82,8 +82,10 @@ def weighted_counts(decisions: NDArray[np.bool_], labels: NDArray[np.int8], weig
     return counts
 
 
-def basic_interval(estimate: float, resampled: NDArray[np.float64], level: float) -> list[float] | None:
-    """The basic (reversed percentile) bootstrap interval (Davison & Hinkley, 1997, eq. 5.6), within [0, 1].
+def basic_interval(
+    estimate: float, resampled: NDArray[np.float64], level: float, *, highest: float = 1.0
+) -> list[float] | None:
+    """The basic (reversed percentile) bootstrap interval (Davison & Hinkley, 1997, eq. 5.6), within [0, highest].
 
     [2 t - q_high, 2 t - q_low] for the estimate t and the resampled quantiles q, widened to hold t where it does
     not. The plain percentiles would be centred wrongly: a positive drawn twice ranks beside its own copy, so
@@ -100,4 +102,4 @@ def basic_interval(estimate: float, resampled: NDArray[np.float64], level: float
         return None
     tail = (1 - level) / 2
     low, high = 2 * estimate - np.quantile(resampled, [1 - tail, tail])
-    return [round(float(max(0, min(low, estimate))), 12), round(float(min(1, max(high, estimate))), 12)]
+    return [round(float(max(0, min(low, estimate))), 12), round(float(min(highest, max(high, estimate))), 12)]

@@ -14,6 +14,8 @@ from manylabel.metrics.bootstrap import basic_interval, resamples, weighted_aver
 from manylabel.metrics.checks import check
 from manylabel.metrics.counting import Counts, count, precision_recall_f1
 from manylabel.metrics.groups import GROUPS, frequency_groups
+from manylabel.metrics.judged import Judged
+from manylabel.metrics.more import METRICS, number
 from manylabel.metrics.ranking import average_precision
 
 HEADLINE = ("map", "map_head", "map_medium", "map_tail", "cf1", "of1", "cp", "cr", "op", "or")
@@ -50,6 +52,8 @@ def evaluate(
     train_counts: ArrayLike | None = None,
     decisions: NDArray[np.bool_] | None = None,
     thresholds: ArrayLike | None = None,
+    probabilities: NDArray[np.floating] | None = None,
+    train_images: int = 0,
     settings: Settings = Settings(),
 ) -> dict[str, Any]:
     """Every headline number, its interval and the table per class, ready for JSON.
@@ -62,9 +66,11 @@ def evaluate(
         decisions: (N, C) bool, for F1, precision and recall.
         thresholds: (C,) or one number: listed per class and, where `decisions` is None, applied as
             score >= threshold. With neither, everything that needs decisions is null: no threshold is guessed.
+        probabilities: (N, C) in [0, 1], for the calibration metrics, which are null without them.
+        train_images: number of training images, for the propensity-scored metrics, which need `train_counts` too.
 
     Returns:
-        Fractions in [0, 1], None where undefined: images, classes, classes_without_positives (their number),
+        Every key of `metrics.more.METRICS`, and images, classes, classes_without_positives (their number),
         classes_map_averaged, unknown_share, map, map_head, map_medium, map_tail, cf1, of1, cp, cr, op, or,
         intervals (name -> [low, high] or None), bootstrap (how they were made), groups (bounds and sizes) and
         per_class (name, train_positives, test_positives, ap, threshold, f1, group).
@@ -85,6 +91,7 @@ def evaluate(
     ap = average_precision(scores, labels)
     decided = None if decisions is None else count(decisions, labels)
     numbers = _numbers(ap, group, decided)
+    values = _further(Judged(scores, labels, decisions, probabilities, counts, train_images))
     positives = (labels == PRESENT).sum(axis=0)
     f1 = np.full(len(names), np.nan) if decided is None else decided.f1
     return {
@@ -94,7 +101,9 @@ def evaluate(
         "classes_map_averaged": int((positives > 0).sum()),
         "unknown_share": float((labels == UNKNOWN).mean()) if labels.size else 0.0,
         **{key: _plain(numbers[key]) if key in numbers else None for key in HEADLINE},
-        "intervals": _intervals(numbers, scores, labels, group, decisions, settings),
+        **{key: _plain(number(value)) for key, value in values.items()},
+        "intervals": _intervals(numbers, scores, labels, group, decisions, settings)
+        | _mean_intervals(values, settings),
         "bootstrap": {
             "method": METHOD,
             "resamples": settings.resamples,
@@ -146,6 +155,32 @@ def _intervals(
         if key in numbers and values
         else None
         for key, values in resampled.items()
+    }
+
+
+def _further(judged: Judged) -> dict[str, Any]:
+    """The value of every further metric: an array per image where it is a mean over images, else one number."""
+    values = {metric.key: metric.value(judged) for metric in METRICS}
+    return {
+        metric.key: values[metric.key] if metric.per == "image" else number(values[metric.key]) for metric in METRICS
+    }
+
+
+def _mean_intervals(values: dict[str, Any], settings: Settings) -> dict[str, list[float] | None]:
+    """[low, high] of each mean over images; those that cannot be judged are left out of every resample."""
+    arrays = {key: value for key, value in values.items() if isinstance(value, np.ndarray)}
+    if not arrays:
+        return {}
+    table = np.stack(list(arrays.values()), axis=1)  # (N, M)
+    known, filled = ~np.isnan(table), np.nan_to_num(table)
+    drawn = []
+    for weights in resamples(len(table), settings.resamples, settings.seed):
+        with np.errstate(invalid="ignore"):
+            drawn.append((weights @ filled) / (weights @ known.astype(np.float64)))
+    means = np.concatenate(drawn) if drawn else np.zeros((0, len(arrays)))
+    return {
+        key: basic_interval(number(value), means[:, m], settings.level, highest=np.inf)
+        for m, (key, value) in enumerate(arrays.items())
     }
 
 

@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from manylabel.labels import PRESENT, UNKNOWN
 from manylabel.metrics import sets
+from manylabel.metrics.at_k import Top, inverse_propensities, top
 from manylabel.metrics.checks import check
 from manylabel.metrics.counting import Counts, count, precision_recall_f1
 from manylabel.metrics.ordering import auroc
 from manylabel.metrics.per_image import label_ranking_average_precision
 from manylabel.metrics.ranking import average_precision
-from manylabel.metrics.top import Top, inverse_propensities, top
 
 Array = NDArray[np.float64]
 

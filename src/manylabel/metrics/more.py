@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from manylabel.labels import ManylabelError, did_you_mean
 from manylabel.metrics import per_image, sets
+from manylabel.metrics.at_k import global_average_precision
 from manylabel.metrics.calibration import brier_score, calibration_error
 from manylabel.metrics.judged import (
     PLACES,
@@ -23,7 +24,6 @@ from manylabel.metrics.judged import (
     weighted_map,
 )
 from manylabel.metrics.ordering import auroc, ranking_loss
-from manylabel.metrics.top import global_average_precision
 
 Array = NDArray[np.float64]
 

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, ManylabelError
+from manylabel.metrics.at_k import Top, places
 from manylabel.metrics.counting import Counts
-from manylabel.metrics.top import Top, places
 from manylabel.sparse import SparseLabels, TopScores
 
 Array = NDArray[np.float64]
 
 
 def top_sparse(scores: TopScores, labels: SparseLabels, k: int = 5, *, weights: ArrayLike | None = None) -> Top:
-    """As `metrics.top.top`, from lists. Places beyond an image's list count as misses.
+    """As `metrics.top`, from lists. Places beyond an image's list count as misses.
 
     Arguments:
         scores: N images with the K highest classes each; k must not exceed K.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, ndcg_score
 
 from manylabel.labels import ManylabelError
-from manylabel.metrics.top import Top, global_average_precision, inverse_propensities, top
+from manylabel.metrics.at_k import Top, global_average_precision, inverse_propensities, top
 
 
 def random_problem(images, classes, levels, seed, unknown=0.2):
@@ -95,7 +95,7 @@ def test_more_places_than_classes(k):
 def test_blocks_of_rows_change_nothing(monkeypatch):
     scores, labels = random_problem(40, 7, 5, seed=1)
     whole = top(scores, labels, 3, weights=np.arange(1, 8))
-    monkeypatch.setattr("manylabel.metrics.top.CELLS", 20)
+    monkeypatch.setattr("manylabel.metrics.at_k.CELLS", 20)
     parts = top(scores, labels, 3, weights=np.arange(1, 8))
     for name in Top.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
