@@ -57,12 +57,6 @@ def methods_page() -> str:
 
 
 FILLED = ("results.md", "speed.md", "does-cprfl-pay.md", "ablation.md", "metrics.md")  # by hand but for their tables
-    "results.md",
-    "speed.md",
-    "does-cprfl-pay.md",
-    "ablation.md",
-    "metrics.md",
-)  # written by hand but for their tables
 
 
 def metrics_table() -> str:
