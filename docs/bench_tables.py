@@ -132,7 +132,11 @@ def regimes(rows: list[Row]) -> str:
         mine = [found.get((arm, k)) for k in shots]
         cells = [" / ".join(f"{float(r[n]):.1f}" for n in ("seen", "rare", "harmonic")) if r else "" for r in mine]
         lines.append((f"`{arm}`", *cells))
-    return markdown(("system", *(f"{k} photos" for k in shots)), lines)
+    return markdown(("system", *map(photos, shots)), lines)
+
+
+def photos(number: str) -> str:
+    return f"{number} photograph{'' if number == '1' else 's'}"
 
 
 def rare_pairs(rows: list[Row]) -> str:
@@ -142,7 +146,7 @@ def rare_pairs(rows: list[Row]) -> str:
     found = {(row["arm"], row["against"], row["shots"]): interval(row, "delta", "low", "high") for row in rows}
     sides = dict.fromkeys((row["arm"], row["against"]) for row in rows)
     lines = [(f"`{a}` less `{b}`", *(found.get((a, b, k), "") for k in shots)) for a, b in sides]
-    return markdown(("rare classes, points of mAP", *(f"{k} photos" for k in shots)), lines)
+    return markdown(("rare classes, points of mAP", *map(photos, shots)), lines)
 
 
 def interaction(rows: list[Row]) -> str:
