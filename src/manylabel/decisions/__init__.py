@@ -32,7 +32,7 @@ class Decision(Protocol):
 
 def names() -> list[str]:
     """The rules there are, by reading this folder."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__))
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
 
 
 def load(name: str) -> Any:
