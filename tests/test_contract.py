@@ -146,7 +146,10 @@ class TestObjectives:
 def test_decisions_fit_call_and_survive_json(name):
     rng = np.random.default_rng(0)
     labels = rng.choice(np.array([-1, 0, 1], np.int8), (40, 3))
+    labels[0] = 1  # an image without an unknown cell
     scores = rng.normal(size=(40, 3)) + labels
+    if name == "lp_icp":  # which is of probabilities
+        scores = 1 / (1 + np.exp(-scores))
     rule = decisions.load(name)
     rule = (rule(0.0) if name == "fixed" else rule()).fit(scores, labels)
     answer = rule(scores)

@@ -15,7 +15,7 @@ ARGUMENTS = {"fixed": (0.25,)}
 @pytest.mark.parametrize("name", decisions.names())
 def test_every_rule_survives_json_and_leaves_its_arguments(name):
     rng = np.random.default_rng(0)
-    scores = rng.normal(size=(50, 3)).astype(np.float32)
+    scores = rng.random((50, 3)).astype(np.float32)
     labels = rng.choice(np.array([-1, 0, 1], np.int8), (50, 3))
     kept = scores.copy(), labels.copy()
     rule = decisions.load(name)(*ARGUMENTS.get(name, ()))

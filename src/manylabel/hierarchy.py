@@ -1,0 +1,79 @@
+"""Hierarchies of classes: a label implies its ancestors, in decisions as in scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manylabel.labels import ManylabelError
+
+Parents = Sequence[Sequence[int]]
+"""Of each class the indices of its parents: none for a root, several where the hierarchy is no tree."""
+
+
+def ancestors(parents: Parents) -> NDArray[np.bool_]:
+    """(C, C) bool: entry [c, a] says whether a is c or an ancestor of c; an error names a class in a circle.
+
+    >>> ancestors([[], [0], [1]]).astype(int)
+    array([[1, 0, 0],
+           [1, 1, 0],
+           [1, 1, 1]])
+    """
+    number = len(parents)
+    closure = np.eye(number, dtype=np.bool_)
+    state = np.zeros(number, np.int8)  # 0 not visited, 1 being visited, 2 done
+    for root in range(number):
+        stack = [(root, False)]
+        while stack:
+            c, leaving = stack.pop()
+            if leaving:
+                for parent in parents[c]:
+                    closure[c] |= closure[parent]
+                state[c] = 2
+            elif state[c] == 0:
+                state[c] = 1
+                stack.append((c, True))
+                for parent in parents[c]:
+                    if not 0 <= parent < number:
+                        raise ManylabelError(f"class {c} has the parent {parent}; there are {number} classes")
+                    if state[parent] == 1:
+                        raise ManylabelError(f"class {c} is its own ancestor: its parent {parent} lies below it")
+                    stack.append((parent, False))
+    return closure
+
+
+def close_up(decisions: NDArray[np.bool_], parents: Parents) -> NDArray[np.bool_]:
+    """(N, C) decisions with the ancestors of every present class present too.
+
+    >>> close_up(np.array([[False, False, True]]), [[], [0], [1]])
+    array([[ True,  True,  True]])
+    """
+    return np.asarray(decisions, np.bool_) @ ancestors(parents)
+
+
+def close_down(decisions: NDArray[np.bool_], parents: Parents) -> NDArray[np.bool_]:
+    """(N, C) decisions without the classes one of whose ancestors is absent.
+
+    >>> close_down(np.array([[True, False, True]]), [[], [0], [1]])
+    array([[ True, False, False]])
+    """
+    missing = ~np.asarray(decisions, np.bool_)
+    return ~(missing @ ancestors(parents).T)
+
+
+def coherent(scores: NDArray[np.floating], parents: Parents) -> NDArray[np.floating]:
+    """(N, C) scores raised so that no class exceeds its ancestors: each the highest of itself and its descendants.
+
+    The max constraint module of Giunchiglia and Lukasiewicz (NeurIPS 2020): one threshold then respects the hierarchy.
+
+    >>> coherent(np.array([[0.2, 0.1, 0.9]]), [[], [0], [1]])
+    array([[0.9, 0.9, 0.9]])
+    """
+    above = ancestors(parents)
+    result = np.array(scores, copy=True)
+    for a in range(above.shape[1]):
+        below = np.flatnonzero(above[:, a])
+        result[:, a] = np.asarray(scores)[:, below].max(axis=1)
+    return result
