@@ -10,6 +10,7 @@ from manylabel.decisions.fixed import Fixed
 from manylabel.labels import ManylabelError
 
 ARGUMENTS = {"fixed": (0.25,)}
+CALIBRATORS = {"platt", "temperature", "beta", "isotonic"}
 
 
 @pytest.mark.parametrize("name", decisions.names())
@@ -22,7 +23,7 @@ def test_every_rule_survives_json_and_leaves_its_arguments(name):
     assert rule.fit(scores, labels) is rule
     result = rule(scores)
     assert result.shape == scores.shape
-    assert result.dtype == (np.float64 if name == "platt" else np.bool_)
+    assert result.dtype == (np.float64 if name in CALIBRATORS else np.bool_)
     again = decisions.from_dict(json.loads(json.dumps(rule.to_dict(), allow_nan=False)))
     np.testing.assert_array_equal(again(scores), result)
     assert again.to_dict() == rule.to_dict()

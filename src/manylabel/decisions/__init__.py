@@ -18,7 +18,10 @@ from manylabel.labels import ManylabelError, did_you_mean
 
 
 class Decision(Protocol):
-    """What turns scores into decisions. `Platt` has the same shape but returns probabilities (N, C) when called."""
+    """What turns scores into decisions.
+
+    The calibrators `platt`, `temperature`, `beta` and `isotonic` have the same shape but give probabilities (N, C).
+    """
 
     def fit(self, scores: NDArray[np.floating], labels: NDArray[np.int8]) -> Self:
         """Learn from (N, C) scores and int8 labels; unknown cells are left out. Returns self."""
