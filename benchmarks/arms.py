@@ -46,6 +46,8 @@ BASE: dict[str, dict[str, Any]] = {
 PAPER = {"heads": 1, "head_width": 128, "norm": False, "scale": "model", "reduction": "sum"}
 PUBLISHED_CODE = {"heads": 8, "head_width": 32, "dropout": 0.1, "train_text": True}  # inner width 2 d, as theirs
 
+LONGER, LONG = "three times as long", {"epochs": 15}
+
 TEXT = "label text carries knowledge of the classes, worth most in the tail"
 PATHS = "prompts learn best along both paths"
 PI = "prompts need a nonlinear network"
@@ -110,6 +112,13 @@ ARMS = (
     Arm("anchor-kernel", "beyond the article", {"method": {"anchor": "kernel"}}),
     Arm("anchor-kernel-mixup", "beyond the article", {"method": {"anchor": "kernel", "mixup": 0.2}}),
     Arm("anchor-kernel-members-3", "beyond the article", {"method": {"anchor": "kernel", "members": 3}}),
+    # five epochs favour what learns fast: the widest differences again, with three times as many
+    Arm("longer", LONGER, {"train": LONG}),
+    Arm("longer-text-random", LONGER, {"train": LONG, "text": {"source": "random"}}),
+    Arm("longer-bce", LONGER, {"train": LONG, "method": {"objective": "bce"}}),
+    Arm("longer-no-token-path", LONGER, {"train": LONG, "method": {"token_path": False}}),
+    Arm("longer-residual", LONGER, {"train": LONG, "method": {"residual": True}}),
+    Arm("longer-unit-text", LONGER, {"train": LONG, "method": {"text_scale": 1.0}}),
     # other features: last, because they are encoded first
     Arm("flip", "encoder", {"encoder": {"flip": True}}),
     Arm("patches-320", "encoder", {"encoder": {"image_size": 320}}),
@@ -122,4 +131,5 @@ PAIRS = (
     ("paper", "published-code", "published forms"),
     ("text-shuffled", "text-random", "text"),
     ("text-sentence", "text-glove", "text"),
+    *((arm.name, "longer", LONGER) for arm in ARMS if arm.name.startswith("longer-")),
 )

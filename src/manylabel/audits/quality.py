@@ -85,5 +85,4 @@ def image_quality(cells: Array, pooling: str = "softmin") -> Array:
 
 
 def _judged(cells: Array) -> NDArray[np.bool_]:
-    judged: NDArray[np.bool_] = (~np.isnan(cells)).any(axis=1)
-    return judged
+    return np.asarray((~np.isnan(cells)).any(axis=1))
