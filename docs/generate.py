@@ -6,6 +6,7 @@ python docs/generate.py --check    # compare
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from typer.main import get_command
 
 import bench_tables
 from bench_tables import markdown
+from manylabel import decisions
 from manylabel.cli import app
 from manylabel.cli.catalogue import encoder_rows, entries, options, presets
 from manylabel.metrics.more import METRICS
@@ -56,6 +58,21 @@ def methods_page() -> str:
     return "\n".join(parts)
 
 
+def decisions_page() -> str:
+    """Every rule and calibrator: the docstring of its class."""
+    parts = [
+        "# Decisions\n",
+        "From scores to yes or no: `manylabel tune` fits a rule to validation scores and writes it to a file that"
+        " `evaluate --decisions` and `score --decisions` read; from Python, `manylabel.decisions.load(NAME)`. Each is"
+        " fitted on validation scores: fitted on test scores, it makes every number that follows an oracle's.\n",
+    ]
+    for name in decisions.names():
+        kind = "calibrator" if name in decisions.CALIBRATORS else "rule"
+        told = inspect.getdoc(decisions.load(name)) or ""
+        parts.append(f"## {name}\n\nA {kind}.\n\n```text\n{told}\n```\n")
+    return "\n".join(parts)
+
+
 FILLED = ("results.md", "speed.md", "does-cprfl-pay.md", "ablation.md", "metrics.md")  # by hand but for their tables
 
 
@@ -77,6 +94,7 @@ def filled(page: Path) -> str:
 
 def main() -> int:
     pages = {DOCS / "cli.md": NOTICE + cli_page(), DOCS / "methods.md": NOTICE + methods_page()}
+    pages[DOCS / "decisions.md"] = NOTICE + decisions_page()
     pages |= {page: filled(page) for page in map(DOCS.joinpath, FILLED) if page.exists()}
     stale = [page for page, text in pages.items() if not page.exists() or page.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv:

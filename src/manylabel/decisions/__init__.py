@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from manylabel.labels import ManylabelError, did_you_mean
 
+CALIBRATORS = ("platt", "temperature", "beta", "isotonic")
+
 
 class Decision(Protocol):
     """What turns scores into decisions.

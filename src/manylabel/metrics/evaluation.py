@@ -118,7 +118,7 @@ def evaluate(
                 "test_positives": int(positives[c]),
                 "test_known": int((labels[:, c] != UNKNOWN).sum()),
                 "ap": _plain(ap[c]),
-                "threshold": None if limits is None else float(limits[c]),
+                "threshold": None if limits is None or np.isinf(limits[c]) else float(limits[c]),
                 "f1": _plain(f1[c]),
                 "group": None if group is None else str(group[c]),
             }

@@ -1,0 +1,127 @@
+"""`tune`: from a score file with labels to thresholds that are kept. Never imports torch."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from manylabel.cli.evaluating import joined
+from manylabel.cli.reading import takes_reading
+from manylabel.labels import ManylabelError
+
+if TYPE_CHECKING:
+    from manylabel.scores import ScoreFile
+
+RESAMPLES = 200
+
+
+@takes_reading
+def tune(
+    scores: Annotated[Path, typer.Argument(help="Score file of validation images: .npz or .csv.", metavar="SCORES")],
+    reading: dict[str, Any],
+    labels: Annotated[
+        str | None,
+        typer.Argument(help="Label file or folder; not needed where SCORES holds labels.", metavar="[LABELS]"),
+    ] = None,
+    rule: Annotated[
+        str,
+        typer.Option(
+            help="f1, f1=BETA, precision=0.9, recall=0.9, cost=MISS:ALARM, prevalence, top_k=3, label_count, sparsemax,"
+            " risk=0.9 (guaranteed recall), risk=0.9:precision, fixed=0.5, lp_icp=0.1."
+        ),
+    ] = "f1",
+    out: Annotated[Path, typer.Option(help="Where to write the rule.")] = Path("decisions.json"),
+    smoothing: Annotated[
+        float, typer.Option(help="Rules with a threshold a class: positives that calibrated probabilities count as.")
+    ] = 0.0,
+    kind: Annotated[str | None, typer.Option(help="What a .csv holds: 'logit' or 'probability'.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the resamples behind the intervals.")] = 0,
+) -> None:
+    """Fit a decision rule to validation scores, for `evaluate --decisions` and `score --decisions`.
+
+    Example: `manylabel tune val.csv labels.csv --kind probability --rule precision=0.9 --out decisions.json`
+    """
+    from manylabel.decisions._per_class import PerClass
+
+    file, _, _ = joined(scores, labels, kind, reading)
+    assert file.labels is not None
+    chosen = parse(rule, smoothing).fit(file.scores, file.labels)
+    content = {"names": file.names.tolist(), "kind": file.kind, "decision": chosen.to_dict()}
+    intervals = None
+    if isinstance(chosen, PerClass):
+        intervals = chosen.intervals(file.scores, file.labels, number=RESAMPLES, seed=seed)
+        content |= {"thresholds": content["decision"]["thresholds"], "intervals": _plain(intervals)}
+    out.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    typer.echo(told(file, chosen(file.scores), content.get("thresholds"), intervals))
+    typer.echo(f"rule: {out}")
+
+
+def parse(text: str, smoothing: float = 0.0) -> Any:
+    """The rule that `NAME` or `NAME=VALUE:VALUE` names, not fitted.
+
+    >>> parse("cost=5:1").miss, parse("recall=0.8").wanted, parse("risk=0.9:precision").of
+    (5.0, 0.8, 'precision')
+    """
+    from manylabel import decisions
+
+    name, _, values = text.partition("=")
+    kind = decisions.load(name)
+    if not hasattr(kind, "choose") and name in decisions.CALIBRATORS:
+        raise ManylabelError(f"--rule {text}: {name!r} gives probabilities, not decisions")
+    parameters = [p for p in inspect.signature(kind).parameters.values() if p.name != "smoothing"]
+    given = [value for value in values.split(":") if value]
+    if len(given) > len(parameters):
+        wanted = ":".join(p.name.upper() for p in parameters) or "nothing"
+        raise ManylabelError(f"--rule {text}: {name!r} takes {wanted}, got {len(given)} values")
+    options = {p.name: _value(text, p, value) for p, value in zip(parameters, given)}
+    missing = [p.name for p in parameters[len(given) :] if p.default is inspect.Parameter.empty]
+    if missing:
+        raise ManylabelError(f"--rule {text}: {name!r} needs a value, such as {name}=0.5")
+    if smoothing:
+        if "smoothing" not in inspect.signature(kind).parameters:
+            raise ManylabelError(f"--smoothing is for rules with a threshold a class, which {name!r} is not")
+        options["smoothing"] = smoothing
+    return kind(**options)
+
+
+def _value(text: str, parameter: inspect.Parameter, value: str) -> Any:
+    """A value of the type of its parameter's default or annotation."""
+    if "str" in str(parameter.annotation):
+        return value
+    try:
+        return int(value) if "int" in str(parameter.annotation) else float(value)
+    except ValueError:
+        raise ManylabelError(f"--rule {text}: {parameter.name} is a number, got {value!r}") from None
+
+
+def told(file: ScoreFile, decided: np.ndarray, thresholds: list[float | None] | None, intervals: Any) -> str:
+    """A line for each class: threshold with its interval, and how it does on the images it was fitted to."""
+    from manylabel.metrics import count
+
+    assert file.labels is not None
+    counts = count(decided, file.labels)
+    width = max(len("class"), *(len(name) for name in file.names.tolist()))
+    lines = [f"{'class':<{width}}  threshold  [95 % of resamples]     decided  present  found  false"]
+    for c, name in enumerate(file.names.tolist()):
+        cut = thresholds[c] if thresholds else None
+        shown = f"{cut:9.3f}" if cut is not None else "    never" if thresholds else "        -"
+        known = intervals is not None and not np.isnan(intervals[c]).any()
+        around = f"[{intervals[c, 0]:.3f}, {intervals[c, 1]:.3f}]" if known else ""
+        number = int(counts.true_positives[c] + counts.false_positives[c])
+        lines.append(
+            f"{name:<{width}}  {shown}  {around:<22} {number:>8}  {int(counts.positives[c]):>7}"
+            f"  {int(counts.true_positives[c]):>5}  {int(counts.false_positives[c]):>5}"
+        )
+    return "\n".join([*lines, "counts are of the images the rule was fitted to: measure it on others"])
+
+
+def _plain(intervals: Any) -> list[list[float | None] | None]:
+    """Intervals as JSON holds them: null for a class without its own, and for an end that is never reached."""
+    return [
+        None if np.isnan(pair).any() else [None if np.isinf(end) else float(end) for end in pair] for pair in intervals
+    ]
