@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from manylabel.cli import catalogue, evaluating, making, tuning, using
+from manylabel.cli import auditing, catalogue, evaluating, making, tuning, using
 from manylabel.labels import ManylabelError
 
 app = typer.Typer(
@@ -18,7 +18,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    making.demo, making.doctor, making.train, using.score, using.predict, evaluating.evaluate, tuning.tune,
+    making.demo, making.doctor, making.train, using.score, using.predict, evaluating.evaluate,
+    tuning.tune, auditing.audit,
     catalogue.methods, catalogue.encoders, catalogue.objectives,
 ):  # fmt: skip
     app.command()(command)
