@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from manylabel.cli import auditing, catalogue, evaluating, making, tuning, using
+from manylabel.cli import auditing, catalogue, comparing, evaluating, making, tuning, using
 from manylabel.labels import ManylabelError
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 for command in (
     making.demo, making.doctor, making.train, using.score, using.predict, evaluating.evaluate,
-    tuning.tune, auditing.audit,
+    tuning.tune, auditing.audit, comparing.compare,
     catalogue.methods, catalogue.encoders, catalogue.objectives,
 ):  # fmt: skip
     app.command()(command)

@@ -1,0 +1,110 @@
+"""`compare` on runs and score files: alignment by name, the numbers of the library, disagreements explained."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from manylabel.cli import app
+from manylabel.compare import Side
+from manylabel.compare import compare as judge
+from manylabel.labels import ManylabelError
+from manylabel.scores import ScoreFile, load
+
+NAMES = np.array(["cat", "dog", "emu"])
+
+
+def made(path, seed, strength, *, order=(0, 1, 2), rows=slice(None), labels=True):
+    rng = np.random.default_rng(0)
+    truth = np.where(rng.random((150, 3)) < 0.3, 1, -1).astype(np.int8)
+    shared = rng.normal(size=truth.shape)
+    logits = shared + 0.3 * np.random.default_rng(seed).normal(size=truth.shape) + strength * truth
+    ids = np.array([f"{i}.jpg" for i in range(150)])
+    order = list(order)
+    own = truth[rows][:, order] if labels else None
+    return ScoreFile(ids[rows], NAMES[order], logits[rows][:, order], "logit", own).save(path)
+
+
+def run(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_files_in_any_order_are_aligned_and_compared(tmp_path):
+    a, b = (
+        made(tmp_path / "a.npz", 1, 1.0),
+        made(tmp_path / "b.npz", 2, 2.0, order=(2, 0, 1), rows=slice(None, None, -1)),
+    )
+    numbers, lost = tmp_path / "n.json", tmp_path / "r.csv"
+    done = run("compare", a, b, "--json", numbers, "--out", lost, "--resamples", 100)
+    assert done.exit_code == 0, done.exception
+    assert "better" in done.stdout
+    one, other = load(a), load(made(tmp_path / "c.npz", 2, 2.0))
+    expected = judge(
+        Side("a", one.scores, one.scores >= 0), Side("b", other.scores, other.scores >= 0), one.labels, number=100
+    )
+    said = json.loads(numbers.read_text())["sides"][str(b)]
+    assert said["numbers"]["map"] == expected["numbers"]["map"]
+    assert said["churn"] == pytest.approx(expected["cells"].churn)
+    assert [row["lost"] for row in said["per_class"]] == expected["cells"].lost.tolist()
+    rows = list(csv.DictReader(lost.read_text().splitlines()))
+    assert len(rows) == expected["cells"].lost.sum()
+    for row in rows:
+        i, c = one.ids.tolist().index(row["image"]), one.names.tolist().index(row["label"])
+        assert int(row["truth"]) == (one.labels[i, c] == 1)
+        assert (one.scores[i, c] >= 0) == (one.labels[i, c] == 1) != (other.scores[i, c] >= 0)
+
+
+def test_a_side_against_itself_and_several_at_once(tmp_path):
+    a, b = made(tmp_path / "a.npz", 1, 1.0), made(tmp_path / "b.npz", 2, 1.0, labels=False)
+    done = run("compare", a, a, b, "--resamples", 50)
+    assert done.exit_code == 0, done.exception
+    assert "churn 0.00 %" in done.stdout
+    assert done.stdout.count(" against ") == 2
+
+
+def test_what_not_all_have_is_left_out_and_said(tmp_path):
+    a, b = made(tmp_path / "a.npz", 1, 1.0), made(tmp_path / "b.npz", 2, 1.0, order=(1, 0), rows=slice(20, None))
+    done = run("compare", a, b, "--resamples", 10)
+    assert "130 images, 2 classes" in done.stdout
+    assert "20 of 150 images, 1 of 3 classes" in done.stderr
+
+
+def test_a_run_decides_by_its_own_thresholds_and_calibration(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    made(folder / "scores-test.npz", 1, 1.0)
+    own = {"names": ["emu", "cat", "dog"], "thresholds": [9, -9, 0.0], "temperatures": [1, 2, 1], "biases": [0, 0, 1.0]}
+    (folder / "labels.json").write_text(json.dumps(own))
+    b = made(tmp_path / "b.npz", 1, 1.0)
+    numbers = tmp_path / "n.json"
+    assert run("compare", folder, b, "--resamples", 10, "--json", numbers).exit_code == 0
+    (said,) = json.loads(numbers.read_text())["sides"].values()
+    by_name = {row["name"]: row for row in said["per_class"]}
+    file = load(b)
+    cat, emu = file.scores[:, 0] >= 0, file.scores[:, 2] >= 0
+    assert by_name["cat"]["gained"] == (~cat & (file.labels[:, 0] == -1)).sum()  # the run says cat always
+    assert by_name["emu"]["gained"] == (emu & (file.labels[:, 2] == 1)).sum()  # and emu never
+    assert by_name["dog"]["gained"] == by_name["dog"]["lost"] == 0
+
+
+def test_disagreements_are_explained(tmp_path):
+    a = made(tmp_path / "a.npz", 1, 1.0)
+    other = load(made(tmp_path / "b.npz", 2, 1.0))
+    labels = other.labels.copy()
+    labels[4, 1] *= -1
+    b = ScoreFile(other.ids, other.names, other.scores, other.kind, labels).save(tmp_path / "b.npz")
+    bare = made(tmp_path / "c.npz", 3, 1.0, labels=False)
+    alien = ScoreFile(["x"], ["cat"], [[0.0]], "logit").save(tmp_path / "d.npz")
+    (tmp_path / "run").mkdir()
+    for words, message in (
+        ([a], "two or more"),
+        ([a, b], "hold different labels, first for 'dog' of 4.jpg"),
+        ([bare, bare], "give --labels"),
+        ([a, alien], "no image in common"),
+        ([a, tmp_path / "run"], "has no scores-test.npz"),
+    ):
+        done = run("compare", *words, "--resamples", 10)
+        assert isinstance(done.exception, ManylabelError), words
+        assert message in str(done.exception)
