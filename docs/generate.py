@@ -59,7 +59,7 @@ def methods_page() -> str:
 
 
 def decisions_page() -> str:
-    """Every rule and calibrator: the docstring of its class."""
+    """Every rule and calibrator: the docstring of its class, without its example."""
     parts = [
         "# Decisions\n",
         "From scores to yes or no: `manylabel tune` fits a rule to validation scores and writes it to a file that"
@@ -68,7 +68,7 @@ def decisions_page() -> str:
     ]
     for name in decisions.names():
         kind = "calibrator" if name in decisions.CALIBRATORS else "rule"
-        told = inspect.getdoc(decisions.load(name)) or ""
+        told = (inspect.getdoc(decisions.load(name)) or "").partition(">>>")[0].rstrip()
         parts.append(f"## {name}\n\nA {kind}.\n\n```text\n{told}\n```\n")
     return "\n".join(parts)
 

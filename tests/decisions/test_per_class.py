@@ -45,7 +45,7 @@ def decided(rule, scores, labels):
     return rule.fit(scores, labels)(scores)[labels[:, 0] != 0, 0]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(problems(), st.sampled_from([0.5, 1.0, 3.0]))
 def test_no_cut_has_a_higher_f_beta(problem, beta):
     truth, ways = every_decision(*problem)
@@ -54,7 +54,7 @@ def test_no_cut_has_a_higher_f_beta(problem, beta):
     assert ours == pytest.approx(best, abs=1e-12)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(problems(), st.sampled_from([0.3, 0.5, 0.9, 1.0]))
 def test_precision_is_reached_with_the_most_recall_there_is(problem, wanted):
     truth, ways = every_decision(*problem)
@@ -67,7 +67,7 @@ def test_precision_is_reached_with_the_most_recall_there_is(problem, wanted):
         assert not ours.any()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(problems(), st.sampled_from([0.3, 0.5, 0.9, 1.0]))
 def test_recall_is_reached_with_the_fewest_decided(problem, wanted):
     truth, ways = every_decision(*problem)
@@ -76,7 +76,7 @@ def test_recall_is_reached_with_the_fewest_decided(problem, wanted):
     assert ours.sum() == min(way.sum() for way in ways if recall_score(truth, way) >= wanted - 1e-12)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(problems(), st.sampled_from([(1, 1), (5, 1), (1, 5)]))
 def test_no_cut_costs_less(problem, costs):
     miss, alarm = costs
@@ -89,7 +89,7 @@ def test_no_cut_costs_less(problem, costs):
     assert cost(truth, ours) == min(cost(truth, way) for way in ways)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(problems())
 def test_no_cut_comes_nearer_to_the_prevalence(problem):
     truth, ways = every_decision(*problem)

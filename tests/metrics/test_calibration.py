@@ -21,7 +21,7 @@ def problems(draw):
     return probabilities, rng.choice(np.array([-1, 0, 1], np.int8), shape)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(problems(), st.sampled_from([1, 4, 15]))
 def test_equal_scikit_learn_on_the_known_cells(problem, bins):
     probabilities, labels = problem

@@ -25,7 +25,7 @@ def problems(draw):
 MIXES = [[0.4, 0.3, 0.3], [0.7, 0.0, 0.3], [0.05, 0.05, 0.9]]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(problems())
 def test_auroc_equals_scikit_learn_on_the_known_cells(problem):
     scores, labels = problem
@@ -46,7 +46,7 @@ PER_IMAGE = [
 
 
 @pytest.mark.parametrize(("ours", "theirs", "judged"), PER_IMAGE, ids=lambda f: getattr(f, "__name__", ""))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(problem=problems())
 def test_per_image_numbers_equal_scikit_learn_on_the_known_cells(ours, theirs, judged, problem):
     scores, labels = problem
@@ -128,7 +128,7 @@ class TestDefinitions:
         ours = definitions.average_precision_by("steps", recorded["logits"], labels)
         np.testing.assert_allclose(ours[:18], recorded["sklearn_ap"][:18], atol=1e-12)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(problems())
     def test_voc_by_its_own_words(self, problem):
         scores, labels = problem

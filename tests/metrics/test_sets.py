@@ -21,7 +21,7 @@ def problems(draw):
     return rng.random(shape) < draw(st.sampled_from([0.0, 0.3, 0.9])), labels
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(problems(), st.sampled_from([0.5, 1.0, 2.0]), st.sampled_from([0.0, 1.0]))
 def test_images_equal_scikit_learn_on_their_known_cells(problem, beta, empty):
     decisions, labels = problem
@@ -41,7 +41,7 @@ def test_images_equal_scikit_learn_on_their_known_cells(problem, beta, empty):
         assert exact[i] == (truth == decided).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(problems(), st.sampled_from([0.5, 2.0]))
 def test_classes_equal_scikit_learn_on_their_known_cells(problem, beta):
     decisions, labels = problem

@@ -27,7 +27,7 @@ def problems(draw):
     return state, labels, TopScores(columns, scores, classes)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(problems())
 def test_average_precision_and_counts_equal_the_dense_ones(problem):
     state, labels, scores = problem
@@ -38,7 +38,7 @@ def test_average_precision_and_counts_equal_the_dense_ones(problem):
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(problems())
 def test_metrics_at_k_equal_the_dense_ones_as_far_as_the_lists_go(problem):
     state, labels, scores = problem
@@ -55,7 +55,7 @@ def test_metrics_at_k_equal_the_dense_ones_as_far_as_the_lists_go(problem):
     assert isinstance(ours, Top)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(problems(), st.integers(0, 2**32 - 1))
 def test_sparse_labels_are_the_table(problem, seed):
     state, labels, _ = problem

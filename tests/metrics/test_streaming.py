@@ -13,7 +13,7 @@ from manylabel.metrics.ordering import auroc
 from manylabel.metrics.streaming import stream
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 3, 1000]), st.integers(1, 50), st.integers(1, 17))
 def test_equals_the_metrics_of_the_whole(seed, levels, images, size):
     rng = np.random.default_rng(seed)
