@@ -58,11 +58,11 @@ bench-regimes: .venv/dev
 	.venv/bin/pip install -q uv
 
 .venv/demo: pyproject.toml constraints.txt | .venv/bin/uv
-	UV_FIND_LINKS="$(LINKS)" $(UV) pip install -q --python $(PY) -c constraints.txt -e ".[demo]"
+	UV_FIND_LINKS="$(LINKS)" $(UV) pip install -q --compile-bytecode --python $(PY) -c constraints.txt -e ".[demo]"
 	touch $@
 
 .venv/dev: pyproject.toml constraints.txt | .venv/bin/uv
-	UV_FIND_LINKS="$(LINKS)" $(UV) pip install -q --python $(PY) -c constraints.txt -e ".[dev]"
+	UV_FIND_LINKS="$(LINKS)" $(UV) pip install -q --compile-bytecode --python $(PY) -c constraints.txt -e ".[dev]"
 	touch $@ .venv/demo
 
 clean:
