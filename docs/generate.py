@@ -73,7 +73,14 @@ def decisions_page() -> str:
     return "\n".join(parts)
 
 
-FILLED = ("results.md", "speed.md", "does-cprfl-pay.md", "ablation.md", "metrics.md")  # by hand but for their tables
+FILLED = (
+    "results.md",
+    "speed.md",
+    "does-cprfl-pay.md",
+    "ablation.md",
+    "metrics.md",
+    "audit.md",
+)  # by hand but for their tables
 
 
 def metrics_table() -> str:

@@ -59,7 +59,7 @@ def find(
     *,
     parents: Parents | None = None,
     least: float = 0.9,
-    pooling: str = "softmin",
+    pooling: str = "min",
 ) -> list[Finding]:
     """Suspected errors of a label table, the most suspicious first.
 

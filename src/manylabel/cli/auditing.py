@@ -35,7 +35,7 @@ def audit(
         "findings.csv"
     ),
     kind: Annotated[str | None, typer.Option(help="What a .csv holds: 'logit' or 'probability'.")] = None,
-    pooling: Annotated[str, typer.Option(help="Label quality of an image: softmin, min, ema or mean.")] = "softmin",
+    pooling: Annotated[str, typer.Option(help="Label quality of an image: min, softmin, ema or mean.")] = "min",
     least: Annotated[float, typer.Option(help="How constant a companion must be for its absence to count.")] = 0.9,
     apply: Annotated[
         bool, typer.Option("--apply", help="Carry out the verdicts of a reviewed findings file on LABELS.")
