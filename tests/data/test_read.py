@@ -333,3 +333,24 @@ def test_rows_keeps_everything_in_step(table):
         (4, 2),
     )
     assert found.place(0) == "labels.csv, row 4 (c.jpg)"
+
+
+def test_mistakes_are_left_and_said_where_that_is_asked_for(table):
+    text = "image,cat,dog\na.jpg,1,0\nb.jpg,yes,1\nc.jpg,1\n,1,1\nd.jpg,0,x\nd.jpg,1,\n"
+    with pytest.raises(ManylabelError, match="row 4: expected 3 cells"):
+        table(text)
+    found = table(text, mistakes="leave")
+    assert values(found) == {
+        "a.jpg": {"cat": 1, "dog": 0},
+        "b.jpg": {"cat": None, "dog": 1},
+        "d.jpg": {"cat": None, "dog": None},
+    }
+    assert found.lines == (2, 3, 6)
+    assert [words.split(":")[0] for words in found.mistakes] == [
+        "1 row of another width left out",
+        "1 row names no image, left out",
+        "1 cell of column 'cat' is none of 1, 0 and blank, and left unknown",
+        "1 cell of column 'dog' is none of 1, 0 and blank, and left unknown",
+        "Rows of one image disagree; the cells were made unknown",
+    ]
+    assert table("image,cat\na.jpg,1\n").mistakes == ()

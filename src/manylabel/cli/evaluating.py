@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,20 +14,23 @@ from manylabel.cli.reading import read, takes_reading
 from manylabel.labels import LabelTable, ManylabelError, did_you_mean
 
 if TYPE_CHECKING:
-    from manylabel.scores import ScoreFile
+    from manylabel.data import Dataset
+    from manylabel.scores import ScoreFile, TopFile
+
+
+SCORES = "Score file: .npz; .csv, .tsv or .parquet with columns image,<class>,... or image,label,score."
+KIND = "What a table of scores holds: 'logit', 'probability' or 'percent'."
 
 
 @takes_reading
 def evaluate(
-    scores: Annotated[
-        Path, typer.Argument(help="Score file: .npz, or .csv with header image,<class>,...", metavar="SCORES")
-    ],
+    scores: Annotated[Path, typer.Argument(help=SCORES, metavar="SCORES")],
     reading: dict[str, Any],
     labels: Annotated[
         str | None,
         typer.Argument(help="Label file or folder; not needed where SCORES holds labels.", metavar="[LABELS]"),
     ] = None,
-    kind: Annotated[str | None, typer.Option(help="What a .csv holds: 'logit' or 'probability'.")] = None,
+    kind: Annotated[str | None, typer.Option(help=KIND)] = None,
     train: Annotated[str | None, typer.Option(help="Labels of the training images, for head, medium and tail.")] = None,
     decisions: Annotated[
         Path | None, typer.Option(help="labels.json of a run, or a file with names and thresholds.")
@@ -34,56 +38,102 @@ def evaluate(
     json_: Annotated[Path | None, typer.Option("--json", help="Write all numbers here.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Print every metric there is, not only the headline.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first mistake instead of leaving out what it spoils.")
+    ] = False,
 ) -> None:
     """Evaluate anybody's scores: mAP, head/medium/tail, CP CR CF1 OP OR OF1, with intervals.
 
+    What cannot be used in either file (cells without a number, images without labels, ...) is left out and said.
+
     Example: `manylabel evaluate scores.csv labels.csv --kind probability --report report.html`
     """
-    file, counts, images = joined(scores, labels, kind, reading)
+    from manylabel.scores import TopFile
+
+    file, counts, images = opened(scores, labels, kind, reading, strict=strict)
     if train is not None:
         known = read(train, reading)
         rows = known.split == "train" if (known.split == "train").any() else np.ones(len(known), bool)
         counts, images = counts_by_name(known.labels.rows(rows), file.names), int(rows.sum())
-    report_numbers(
-        file, decisions=decisions, counts=counts, train_images=images, json_path=json_, report_path=report, all_=all_
-    )
+    if isinstance(file, TopFile):
+        report_lists(file, decisions, counts, images, json_, report, all_)
+    else:
+        report_numbers(
+            file, decisions=decisions, counts=counts, train_images=images, json_path=json_, report_path=report,
+            all_=all_,
+        )  # fmt: skip
 
 
 def joined(scores: Path, labels: str | None, kind: str | None, reading: dict[str, Any]) -> tuple[ScoreFile, Any, int]:
+    """As `opened`, lists made a table."""
+    from manylabel.scores import TopFile
+
+    file, counts, images = opened(scores, labels, kind, reading)
+    if isinstance(file, TopFile):
+        typer.echo("note: classes that are not listed for an image count as scored below all that are", err=True)
+        return file.dense(), counts, images
+    return file, counts, images
+
+
+def opened(
+    scores: Path, labels: str | None, kind: str | None, reading: dict[str, Any], *, strict: bool = False
+) -> tuple[ScoreFile | TopFile, Any, int]:
     """A score file with labels, the training counts (C,) that the labels hold or None, and the training images.
 
-    What did not match is printed.
+    What was left out and what did not match is printed; with `strict` it is an error.
     """
-    from manylabel.scores import load
+    from manylabel.scores.loading import read as load
 
-    file = load(scores, kind)
-    counts, images = None, 0
+    file = load(scores, kind, mistakes="error" if strict else "leave")
+    counts, images, notes = None, 0, list(file.notes)
     if labels is not None:
-        dataset = read(labels, reading)
-        file = file.with_labels(dataset.labels)
+        dataset = read(labels, {**reading, "mistakes": "error" if strict else "leave"})
+        notes += [f"{labels}: {mistake}" for mistake in dataset.mistakes]
+        before = len(file.notes)
+        file = labelled(file, dataset, reading)
+        notes += file.notes[before:]
         if (dataset.split == "train").any():
             counts = counts_by_name(dataset.rows(dataset.split == "train").labels, file.names)
             images = int((dataset.split == "train").sum())
     if file.labels is None:
         raise ManylabelError(f"{scores} holds no labels; give a label file: SCORES LABELS")
-    for note in file.notes:
+    if strict and (aside := [note for note in notes if " scored " in note and "left aside" in note]):
+        raise ManylabelError(f"{scores}: {'; '.join(aside)}")
+    for note in notes:
         typer.echo(f"note: {note}", err=True)
-    return file, counts, images
+    return dataclasses.replace(file, notes=tuple(notes)), counts, images
+
+
+def labelled(file: ScoreFile | TopFile, dataset: Dataset, reading: dict[str, Any]) -> ScoreFile | TopFile:
+    """The scores with the labels of a file; complete lists say that what they never name is absent."""
+    from manylabel.labels import ABSENT, UNKNOWN
+    from manylabel.scores import TopFile
+    from manylabel.scores.join import join, join_top
+
+    complete = dataset.kind != "csv-wide" and reading.get("unlisted", "absent") == "absent"
+    unlisted = ABSENT if complete else UNKNOWN
+    if isinstance(file, TopFile):
+        return join_top(file, dataset.labels, unlisted=unlisted)
+    return join(file, dataset.labels, unlisted=unlisted)
 
 
 def counts_by_name(table: LabelTable, names: Any) -> np.ndarray:
     """Positives of each class in `names`; a class the table does not have counts 0."""
-    counts = dict(zip(table.names, table.counts.tolist()))
-    return np.array([counts.get(str(name), 0) for name in names], dtype=np.int64)
+    from manylabel.scores.join import CLASSES, match
+
+    place = match([str(name) for name in names], table.names, CLASSES)[0]
+    return np.where(place >= 0, table.counts[place], 0).astype(np.int64)
 
 
 def report_numbers(
     file: ScoreFile, *, decisions: Path | None = None, counts: Any = None, train_images: int = 0,
-    json_path: Path | None = None, report_path: Path | None = None, all_: bool = False,
+    json_path: Path | None = None, report_path: Path | None = None, all_: bool = False, lists: bool = False,
 ) -> None:  # fmt: skip
-    """Print the metrics of a score file with labels, and write them where asked."""
+    """Print the metrics of a score file with labels, and write them where asked.
+
+    `lists` says that the table was made from lists: then calibration cannot be judged.
+    """
     from manylabel import metrics
-    from manylabel.cli.tables import further, headline
     from manylabel.config import command_line
 
     assert file.labels is not None
@@ -91,17 +141,9 @@ def report_numbers(
     numbers = metrics.evaluate(
         file.scores, file.labels, names=file.names.tolist(), train_counts=counts,
         decisions=decided, thresholds=thresholds, train_images=train_images,
-        probabilities=file.scores if file.kind == "probability" else None,
+        probabilities=file.scores if file.kind == "probability" and not lists else None,
     )  # fmt: skip
-    typer.echo(headline(numbers))
-    if all_:
-        typer.echo(further(numbers))
-    if decisions is None:
-        cut = 0 if file.kind == "logit" else 0.5
-        typer.echo(f"decisions: {file.kind} >= {cut:g} for every class; give --decisions for your own")
-    if json_path is not None:
-        json_path.write_text(json.dumps(numbers, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        typer.echo(f"numbers: {json_path}")
+    say(numbers, file.kind, decisions, json_path, all_=all_)
     if report_path is not None:
         from manylabel import report
 
@@ -110,6 +152,47 @@ def report_numbers(
             parts={"test": file.labels}, command=command_line(), notes=list(file.notes),
         )  # fmt: skip
         typer.echo(f"report: {report.write(report_path, data)}")
+
+
+def report_lists(
+    file: TopFile, decisions: Path | None, counts: Any, images: int, json_path: Path | None, report: Path | None,
+    all_: bool,
+) -> None:  # fmt: skip
+    """The same for lists: as a table if it is small enough, else from the lists as they are."""
+    from manylabel import metrics
+
+    if file.fits:
+        return report_numbers(
+            file.dense(), decisions=decisions, counts=counts, train_images=images, json_path=json_path,
+            report_path=report, all_=all_, lists=True,
+        )  # fmt: skip
+    if report is not None:
+        raise ManylabelError(
+            f"--report draws every class for every image, and {len(file):,} images by {len(file.names):,} classes are"
+            " too many: leave it out, --json holds all numbers"
+        )
+    limits = list_thresholds(decisions, file)
+    assert file.labels is not None
+    numbers = metrics.evaluate_lists(
+        file.top, file.labels, names=file.names.tolist(), train_counts=counts, thresholds=limits, train_images=images
+    )
+    return say(numbers, file.kind, decisions, json_path, all_=all_)
+
+
+def say(numbers: dict[str, Any], kind: str, decisions: Path | None, json_path: Path | None, *, all_: bool) -> None:
+    """Print numbers, and write them where asked."""
+    from manylabel.cli.tables import further, headline
+
+    typer.echo(headline(numbers))
+    if all_:
+        typer.echo(further(numbers))
+    if decisions is None:
+        typer.echo(
+            f"decisions: {kind} >= {0 if kind == 'logit' else 0.5:g} for every class; give --decisions for your own"
+        )
+    if json_path is not None:
+        json_path.write_text(json.dumps(numbers, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        typer.echo(f"numbers: {json_path}")
 
 
 def shown(thresholds: np.ndarray | None, file: ScoreFile) -> np.ndarray | None:
@@ -129,15 +212,9 @@ def read_decisions(path: Path | None, file: ScoreFile) -> tuple[np.ndarray, np.n
     if path is None:
         cut = np.full(len(file.names), 0.0 if file.kind == "logit" else 0.5)
         return file.scores >= cut, cut
-    content = _content(path)
-    kind = content.get("kind", file.kind)
-    if kind != file.kind:
-        raise ManylabelError(f"{path} holds decisions for scores of kind {kind!r}, and these scores are {file.kind!r}")
-    names, place = file.names.tolist(), {name: c for c, name in enumerate(content["names"])}
-    for name in names:
-        if name not in place:
-            raise ManylabelError(f"{path} has no threshold for class {name!r}.{did_you_mean(name, place)}")
-    columns = np.array([place[name] for name in names])
+    content = _content(path, file.kind)
+    columns = _places(path, content["names"], file.names.tolist())
+    names, place = file.names.tolist(), content["names"]
     if "thresholds" in content:
         cut = np.array([np.inf if t is None else t for t in content["thresholds"]], np.float64)[columns]
         return file.scores >= cut, cut
@@ -151,8 +228,28 @@ def read_decisions(path: Path | None, file: ScoreFile) -> tuple[np.ndarray, np.n
     return from_dict(content["decision"])(ordered)[:, columns], None
 
 
-def _content(path: Path) -> dict[str, Any]:
-    """A decisions file, checked: names, and thresholds of equal length or a decision."""
+def list_thresholds(path: Path | None, file: TopFile) -> np.ndarray:
+    """(C,) thresholds for lists."""
+    if path is None:
+        return np.full(len(file.names), 0.0 if file.kind == "logit" else 0.5)
+    content = _content(path, file.kind)
+    if "thresholds" not in content:
+        raise ManylabelError(f"{path} decides over all classes together, which lists do not hold")
+    cut = np.array([np.inf if t is None else t for t in content["thresholds"]], np.float64)
+    return cut[_places(path, content["names"], file.names.tolist())]
+
+
+def _places(path: Path, there: list[str], names: list[str]) -> np.ndarray:
+    """Where each class stands in a decisions file."""
+    place = {name: c for c, name in enumerate(there)}
+    for name in names:
+        if name not in place:
+            raise ManylabelError(f"{path} has no threshold for class {name!r}.{did_you_mean(name, place)}")
+    return np.array([place[name] for name in names])
+
+
+def _content(path: Path, wanted: str) -> dict[str, Any]:
+    """A decisions file, checked: of the wanted kind, with names, and thresholds of equal length or a decision."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         names = content["names"]
@@ -166,4 +263,6 @@ def _content(path: Path) -> dict[str, Any]:
             f"{path} is no decisions file: it wants names and thresholds of equal length ({error})"
         ) from None
     assert isinstance(content, dict)
+    if (kind := content.get("kind", wanted)) != wanted:
+        raise ManylabelError(f"{path} holds decisions for scores of kind {kind!r}, and these scores are {wanted!r}")
     return content

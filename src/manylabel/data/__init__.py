@@ -26,6 +26,7 @@ def read(
     root: str | Path | None = None,
     columns: Sequence[str] = (),
     conflicts: str = "error",
+    mistakes: str = "error",
 ) -> Dataset:
     """Read a label file (CSV, TSV; narrow or wide) or a folder of class folders; the kind is found and noted.
 
@@ -38,6 +39,8 @@ def read(
         root: folder at which relative image names start; None is the folder of the file.
         columns: columns that are not classes although they hold 0 and 1, or are named like labels.
         conflicts: "error", or "unknown" to make cells unknown on which rows of one image disagree.
+        mistakes: "error", or "leave" to leave out rows of another width or without an image, and leave unknown cells
+            that hold no label value or contradict each other; all is said in `Dataset.mistakes`.
 
     Image files are not opened and need not exist: `doctor.examine` checks them.
 
@@ -55,6 +58,7 @@ def read(
     _check("unlisted", unlisted, ("absent", "unknown"))
     _check("minus_one", minus_one, tuple(STATES))
     _check("conflicts", conflicts, CONFLICTS)
+    _check("mistakes", mistakes, ("error", "leave"))
     source = _source(Path(path))
     if source.is_dir():
         return read_folder(source, unlisted=unlisted)
@@ -66,6 +70,7 @@ def read(
         root=None if root is None else Path(root),
         columns=columns,
         conflicts=conflicts,
+        mistakes=mistakes,
     )
 
 

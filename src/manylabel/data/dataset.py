@@ -58,6 +58,7 @@ class Dataset:
         kind: "csv-narrow", "csv-wide" or "folder".
         notes: what was understood and why; every repair and merge is said here.
         lines: line number in the file of each row (the header is 1), or zeros for a folder.
+        mistakes: what was left out because it could not be read, where `read` was asked to go on.
     """
 
     labels: LabelTable
@@ -68,6 +69,7 @@ class Dataset:
     kind: str
     notes: tuple[str, ...]
     lines: tuple[int, ...]
+    mistakes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from manylabel.labels import ABSENT, PRESENT, ManylabelError
 
 CONFLICTS = ("error", "unknown")
+DISAGREE = "Rows of one image disagree"
 
 
 def groups(keys: Sequence[str]) -> list[list[int]]:
@@ -49,7 +50,7 @@ def settle(source: Path, conflicts: list[str], *, rule: str) -> list[str]:
             f"{source}: rows of one image disagree, one says present and another absent: {said}."
             ' Correct the file, or make these cells unknown with --conflicts unknown (Python: conflicts="unknown")'
         )
-    return [f"Rows of one image disagree; the cells were made unknown: {said}."]
+    return [f"{DISAGREE}; the cells were made unknown: {said}."]
 
 
 def merge_text(cells: list[str], grouped: list[list[int]]) -> tuple[list[str], int]:

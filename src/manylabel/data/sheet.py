@@ -8,14 +8,12 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 
 from manylabel.data.dataset import tidy
+from manylabel.delimited import DELIMITERS, MARKS, delimiter_of
 from manylabel.labels import ManylabelError
 
-DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
-MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 UNNAMED = re.compile(r"(unnamed: \d+)?", re.IGNORECASE)  # pandas writes its row index under one of these
 
 
@@ -24,7 +22,7 @@ class Sheet:
     """A header and the rows below it, every cell as text.
 
     `lines` holds the line of the file on which each row begins (the header is on 1 as a rule); `unnamed` the
-    columns the file gave no name.
+    columns the file gave no name; `mistakes` what was left out, if leaving it out was asked for.
     """
 
     path: Path
@@ -33,6 +31,7 @@ class Sheet:
     lines: list[int]
     notes: list[str]
     unnamed: set[str] = field(default_factory=set)
+    mistakes: list[str] = field(default_factory=list)
 
     @cached_property
     def _columns(self) -> dict[str, tuple[str, ...]]:
@@ -59,14 +58,17 @@ class Sheet:
         return where if column is None else f"{where}, column {column!r}"
 
 
-def read_sheet(path: Path) -> Sheet:
-    """Read a delimited file strictly: an uneven row or an open quotation mark is an error with its row."""
+def read_sheet(path: Path, *, leave: bool = False) -> Sheet:
+    """Read a delimited file strictly: an uneven row or an open quotation mark is an error with its row.
+
+    With `leave`, uneven rows are left out and said in `mistakes`.
+    """
     notes: list[str] = []
     text = _decode(path, notes)
     if text[:4].lower() == "sep=" and text[5:6] in ("\r", "\n"):  # Excel's own first line
         delimiter, text = text[4], "\n" + text.split("\n", 1)[-1]
     else:
-        delimiter = _delimiter(text)
+        delimiter = delimiter_of(text)
     if delimiter != ",":
         notes.append(f"Columns are separated by {DELIMITERS.get(delimiter, repr(delimiter))}.")
     records = _records(path, text, delimiter)
@@ -74,7 +76,7 @@ def read_sheet(path: Path) -> Sheet:
         raise ManylabelError(f"{path} is empty: expected a header such as image,labels and one row per image")
     header, unnamed = _header(path, records[0][1], notes)
     sheet = Sheet(path, header, [], [], notes, unnamed)
-    _fill(sheet, records[1:])
+    _fill(sheet, records[1:], leave)
     return sheet
 
 
@@ -114,19 +116,6 @@ def _decodes(data: bytes, encoding: str) -> bool:
     return True
 
 
-def _delimiter(text: str) -> str:
-    """The delimiter under which most rows are as wide as the header, and the header widest."""
-
-    def score(delimiter: str) -> tuple[float, int]:
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        widths = [len(row) for row in islice((row for row in rows if any(row)), 100)]
-        if not widths or widths[0] < 2:
-            return -1.0, 0
-        return sum(w == widths[0] for w in widths) / len(widths), widths[0]
-
-    return max(DELIMITERS, key=score)
-
-
 def _records(path: Path, text: str, delimiter: str) -> list[tuple[int, list[str]]]:
     """(line, cells) of every row that is not wholly blank."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -163,11 +152,14 @@ def _header(path: Path, cells: list[str], notes: list[str]) -> tuple[list[str], 
     return plain, blank
 
 
-def _fill(sheet: Sheet, records: list[tuple[int, list[str]]]) -> None:
-    width = len(sheet.header)
+def _fill(sheet: Sheet, records: list[tuple[int, list[str]]], leave: bool) -> None:
+    width, uneven = len(sheet.header), []
     for line, row in records:
         if len(row) > width and not any(cell.strip() for cell in row[width:]):
             row = row[:width]
+        if len(row) != width and leave:
+            uneven.append(f"row {line}: expected {width} cells, got {len(row)}")
+            continue
         if len(row) != width:
             raise ManylabelError(
                 f"{sheet.path}, row {line}: expected {width} cells ({', '.join(sheet.header[:6])}"
@@ -180,3 +172,15 @@ def _fill(sheet: Sheet, records: list[tuple[int, list[str]]]) -> None:
             )
         sheet.rows.append(row)
         sheet.lines.append(line)
+    if uneven:
+        sheet.mistakes.append(several(uneven, "row of another width left out", "rows of another width left out"))
+
+
+def several(found: list[str], one: str, many: str) -> str:
+    """What was found, the first three told.
+
+    >>> several(["row 3: expected 2 cells, got 1"], "row left out", "rows left out")
+    '1 row left out: row 3: expected 2 cells, got 1'
+    """
+    more = f"; and {len(found) - 3:,} more" if len(found) > 3 else ""
+    return f"{len(found):,} {one if len(found) == 1 else many}: {'; '.join(found[:3])}{more}"

@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 from manylabel.data import narrow, repeats, wide
 from manylabel.data.dataset import IMAGE_ENDINGS, PART_WORDS, Dataset
 from manylabel.data.locate import locate
-from manylabel.data.sheet import Sheet, read_sheet
+from manylabel.data.repeats import DISAGREE
+from manylabel.data.sheet import Sheet, read_sheet, several
+from manylabel.delimited import IMAGE
 from manylabel.labels import UNKNOWN, LabelTable, ManylabelError, did_you_mean
 
-IMAGE = (
-    *("image", "image_path", "imagepath", "path", "filepath", "file_path", "filename", "file_name", "file"),
-    *("image_name", "imagename", "image_file", "img", "photo", "picture", "image_index", "image_id", "imageid"),
-)
 LABELS = ("labels", "tags", "classes", "categories")
 LABEL = (
     "label",
@@ -72,18 +70,24 @@ def read_csv(
     root: Path | None = None,
     columns: Sequence[str] = (),
     conflicts: str = "error",
+    mistakes: str = "error",
 ) -> Dataset:
     """Read a narrow or wide label file; see `manylabel.data.read` for the arguments."""
-    sheet = read_sheet(path)
+    leave = mistakes == "leave"
+    sheet = read_sheet(path, leave=leave)
     roles = find_roles(sheet, columns)
+    if leave:
+        _leave_nameless(sheet, roles.image)
     ids = _image_ids(sheet, roles.image)
     paths, located = locate(ids, root if root is not None else path.parent)
     grouped = repeats.groups(paths)
     if roles.labels is None:
-        cells = _wide(sheet, roles, columns, minus_one)
+        cells = _wide(sheet, roles, columns, minus_one, leave)
     else:
         cells = _narrow(sheet, roles, separator, unlisted, repeated=len(grouped) < len(ids))
-    state, merged = _merge(sheet, ids, cells, grouped, conflicts)
+    state, merged = _merge(sheet, ids, cells, grouped, "unknown" if leave else conflicts)
+    if leave and merged and merged[0].startswith(DISAGREE):
+        sheet.mistakes.append(merged[0].removesuffix("."))
     if cells.unjudged is not None and unlisted == "absent":
         state = narrow.judge(state, np.array([cells.unjudged[rows].any() for rows in grouped]))
     split = _parts(sheet, roles.split, ids, grouped)
@@ -99,11 +103,23 @@ def read_csv(
         kind="csv-wide" if roles.labels is None else "csv-narrow",
         notes=said,
         lines=tuple(sheet.lines[r] for r in first),
+        mistakes=tuple(sheet.mistakes),
     )
 
 
-def _wide(sheet: Sheet, roles: Roles, columns: Sequence[str], minus_one: str) -> Cells:
-    found = wide.sort_columns(sheet, [c for c in roles.rest if c not in columns], others=list(columns))
+def _leave_nameless(sheet: Sheet, column: str) -> None:
+    """Rows that name no image are left out and said."""
+    nameless = [r for r, image in enumerate(sheet.cells(column)) if not image]
+    if nameless:
+        said = [f"row {sheet.lines[r]}" for r in nameless]
+        sheet.mistakes.append(several(said, "row names no image, left out", "rows name no image, left out"))
+        kept = [r for r in range(len(sheet.rows)) if r not in set(nameless)]
+        sheet.rows, sheet.lines = [sheet.rows[r] for r in kept], [sheet.lines[r] for r in kept]
+        sheet.__dict__.pop("_columns", None)
+
+
+def _wide(sheet: Sheet, roles: Roles, columns: Sequence[str], minus_one: str, leave: bool) -> Cells:
+    found = wide.sort_columns(sheet, [c for c in roles.rest if c not in columns], others=list(columns), leave=leave)
     state, notes = wide.read_table(sheet, found.classes, minus_one=minus_one)
     return Cells(state, tuple(found.classes), found.others, found.notes + notes)
 

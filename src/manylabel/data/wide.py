@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from manylabel.data.sheet import Sheet
+from manylabel.data.sheet import Sheet, several
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, ManylabelError
 
 STATES = {"absent": ABSENT, "unknown": UNKNOWN, "present": PRESENT}
@@ -36,11 +36,12 @@ def holds_labels(sheet: Sheet, column: str) -> bool:
     return found <= VALUES and not found <= set(BLANK)
 
 
-def sort_columns(sheet: Sheet, candidates: list[str], *, others: list[str]) -> Columns:
+def sort_columns(sheet: Sheet, candidates: list[str], *, others: list[str], leave: bool = False) -> Columns:
     """Classes are the columns that hold label values only. `others` are known not to be classes.
 
     A column of whose filled cells half or more, but not all, are label values or words such as yes and x is a
-    class with wrong cells: an error that names them. What is left becomes a further column.
+    class with wrong cells: an error that names them, or with `leave` cells that are left unknown. What is left becomes
+    a further column.
     """
     chosen = Columns([], list(others), [])
     for column in candidates:
@@ -51,7 +52,8 @@ def sort_columns(sheet: Sheet, candidates: list[str], *, others: list[str]) -> C
         elif filled.keys() <= VALUES:
             chosen.classes.append(column)
         elif 2 * alike >= sum(filled.values()):
-            _refuse(sheet, column)
+            _wrong(sheet, column, leave)
+            chosen.classes.append(column)
         else:
             chosen.others.append(column)
     if not chosen.classes:
@@ -83,13 +85,18 @@ def read_table(sheet: Sheet, classes: list[str], *, minus_one: str) -> tuple[NDA
     for c, column in enumerate(classes):
         seen.update(sheet.counts(column))
         cells = sheet.raw(column)
-        states = {cell: code[cell.strip().lower()] for cell in set(cells)}
+        states = {cell: code.get(cell.strip().lower(), UNKNOWN) for cell in set(cells)}  # wrong cells were said
         state[:, c] = [states[cell] for cell in cells]
     return state, _notes(seen, state, classes, minus_one)
 
 
-def _refuse(sheet: Sheet, column: str) -> None:
+def _wrong(sheet: Sheet, column: str, leave: bool) -> None:
     bad = [(r, cell) for r, cell in enumerate(sheet.cells(column)) if cell.lower() not in VALUES]
+    if leave:
+        told = [f"{cell!r} (row {sheet.lines[r]})" for r, cell in bad]
+        one = f"cell of column {column!r} is none of 1, 0 and blank, and left unknown"
+        sheet.mistakes.append(several(told, one, one.replace("cell", "cells").replace("is none", "are none")))
+        return
     said = ", ".join(f"{cell!r} (row {sheet.lines[r]})" for r, cell in bad[:5])
     more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
     raise ManylabelError(

@@ -7,6 +7,7 @@ from manylabel.metrics.counting import Counts, count, precision_recall_f1
 from manylabel.metrics.definitions import average_precision_by
 from manylabel.metrics.evaluation import Settings, evaluate
 from manylabel.metrics.groups import frequency_groups
+from manylabel.metrics.lists import evaluate_lists
 from manylabel.metrics.ordering import auroc, ranking_loss
 from manylabel.metrics.per_image import coverage_error, label_ranking_average_precision, one_error
 from manylabel.metrics.ranking import average_precision
@@ -30,6 +31,7 @@ __all__ = [
     "count_sparse",
     "coverage_error",
     "evaluate",
+    "evaluate_lists",
     "f_beta",
     "frequency_groups",
     "global_average_precision",

@@ -200,9 +200,13 @@ def global_average_precision(scores: NDArray[np.floating], labels: NDArray[np.in
     values = np.where(known, scores, -np.inf)
     last = highest(values, min(k, values.shape[1]))[:, -1:]
     kept = known & (values >= last)
-    pool, present = scores[kept], labels[kept] == PRESENT
-    order = np.argsort(-pool, kind="stable")
-    ranked = pool[order]
+    return pooled_average_precision(scores[kept], labels[kept] == PRESENT, positives)
+
+
+def pooled_average_precision(scores: NDArray[np.floating], present: NDArray[np.bool_], positives: int) -> float:
+    """Average precision of cells (M,) in one ranking, of `positives` in all, those that are not among them missed."""
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
     ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
     true = np.cumsum(present[order])[ends]
     return float(np.sum(np.diff(true, prepend=0) * true / (ends + 1)) / positives)

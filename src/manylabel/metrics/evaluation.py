@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,44 +90,70 @@ def evaluate(
     group = None if counts is None else frequency_groups(counts, head=settings.head, tail=settings.tail)
     ap = average_precision(scores, labels)
     decided = None if decisions is None else count(decisions, labels)
-    numbers = _numbers(ap, group, decided)
+    numbers = headline(ap, group, decided)
     values = _further(Judged(scores, labels, decisions, probabilities, counts, train_images))
-    positives = (labels == PRESENT).sum(axis=0)
-    f1 = np.full(len(names), np.nan) if decided is None else decided.f1
+    intervals = _intervals(numbers, scores, labels, group, decisions, settings) | mean_intervals(values, settings)
+    facts = Facts(len(scores), names, (labels == PRESENT).sum(axis=0), (labels != UNKNOWN).sum(axis=0), counts, group)
+    return told(facts, numbers, values, intervals, ap, None if decided is None else decided.f1, limits, settings)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was judged: how many images, and of each class its name, positives and known cells, here and in training."""
+
+    images: int
+    names: Sequence[str]
+    positives: NDArray[np.int64]
+    known: NDArray[np.int64]
+    train_counts: NDArray[np.int64] | None
+    group: NDArray[np.str_] | None
+
+    @property
+    def unknown_share(self) -> float:
+        """Share of unknown cells, 0 where there are no cells."""
+        cells = self.images * len(self.names)
+        return 1 - float(self.known.sum()) / cells if cells else 0.0
+
+
+def told(
+    facts: Facts, numbers: Mapping[str, Any], values: Mapping[str, Any], intervals: dict[str, list[float] | None],
+    ap: NDArray[np.float64], f1: NDArray[np.float64] | None, limits: NDArray[np.float64] | None, settings: Settings,
+) -> dict[str, Any]:  # fmt: skip
+    """The dictionary that `evaluate` returns, from what was measured."""
+    counts, group = facts.train_counts, facts.group
     return {
-        "images": len(scores),
-        "classes": len(names),
-        "classes_without_positives": int((positives == 0).sum()),
-        "classes_map_averaged": int((positives > 0).sum()),
-        "unknown_share": float((labels == UNKNOWN).mean()) if labels.size else 0.0,
+        "images": facts.images,
+        "classes": len(facts.names),
+        "classes_without_positives": int((facts.positives == 0).sum()),
+        "classes_map_averaged": int((facts.positives > 0).sum()),
+        "unknown_share": facts.unknown_share,
         **{key: _plain(numbers[key]) if key in numbers else None for key in HEADLINE},
-        **{key: _plain(number(value)) for key, value in values.items()},
-        "intervals": _intervals(numbers, scores, labels, group, decisions, settings)
-        | _mean_intervals(values, settings),
+        **{metric.key: _plain(number(values.get(metric.key))) for metric in METRICS},
+        "intervals": intervals,
         "bootstrap": {
             "method": METHOD,
             "resamples": settings.resamples,
             "level": settings.level,
             "seed": settings.seed,
         },
-        "groups": _group_sizes(group, positives > 0, settings),
+        "groups": _group_sizes(group, facts.positives > 0, settings),
         "per_class": [
             {
                 "name": str(name),
                 "train_positives": None if counts is None else int(counts[c]),
-                "test_positives": int(positives[c]),
-                "test_known": int((labels[:, c] != UNKNOWN).sum()),
+                "test_positives": int(facts.positives[c]),
+                "test_known": int(facts.known[c]),
                 "ap": _plain(ap[c]),
                 "threshold": None if limits is None or np.isinf(limits[c]) else float(limits[c]),
-                "f1": _plain(f1[c]),
+                "f1": None if f1 is None else _plain(f1[c]),
                 "group": None if group is None else str(group[c]),
             }
-            for c, name in enumerate(names)
+            for c, name in enumerate(facts.names)
         ],
     }
 
 
-def _numbers(
+def headline(
     ap: NDArray[np.float64], group: NDArray[np.str_] | None, decided: Counts | None
 ) -> dict[str, NDArray[np.float64]]:
     """The headline numbers that can be had, from AP (..., C) and counts (..., C); the last axis is reduced."""
@@ -147,7 +173,7 @@ def _intervals(
     for weights in resamples(len(scores), settings.resamples, settings.seed):
         ap = weighted_average_precision(scores, labels, weights)
         decided = None if decisions is None else weighted_counts(decisions, labels, weights)
-        drawn = _numbers(ap, group, decided)
+        drawn = headline(ap, group, decided)
         for key in INTERVALS:
             resampled[key].append(drawn.get(key, np.zeros(0)))
     return {
@@ -166,7 +192,7 @@ def _further(judged: Judged) -> dict[str, Any]:
     }
 
 
-def _mean_intervals(values: dict[str, Any], settings: Settings) -> dict[str, list[float] | None]:
+def mean_intervals(values: dict[str, Any], settings: Settings) -> dict[str, list[float] | None]:
     """[low, high] of each mean over images; those that cannot be judged are left out of every resample."""
     arrays = {key: value for key, value in values.items() if isinstance(value, np.ndarray)}
     if not arrays:

@@ -71,9 +71,9 @@ def test_what_does_not_join_is_named(file):
         ("image,cat\na.jpg,0.5\nb.jpg,1.5\n", r"row 2 \(b.jpg\), column 'cat'.*probability.*1.5"),
         ("image,cat,dog\na.jpg,0.5,oops\n", "line 2, column 'dog': expected a number, got 'oops'"),
         ("image,cat,dog\na.jpg,,0.5\n", "line 2, column 'cat': expected a number, got ''"),
-        ("image,cat\na.jpg,nan\n", r"row 1 \(a.jpg\), column 'cat'"),
+        ("image,cat\na.jpg,nan\n", "line 2, column 'cat': expected a number, got 'nan'"),
         ("image,cat\na.jpg,0.5,0.7\n", "line 2: expected 2 columns, got 3"),
-        ("file,cat\na.jpg,0.5\n", "expected the header 'image,<class>,...', got 'file,cat'"),
+        ("cat,dog\n0.1,0.5\n", "expected the header 'image,<class>,...', got 'cat,dog'"),
         ("image,cat\na.jpg,0.5\na.jpg,0.6\n", "image id 'a.jpg' occurs twice"),
         ("image,cat,cat\na.jpg,0.5,0.6\n", "class name 'cat' occurs twice"),
         ("", "expected the header"),
@@ -112,7 +112,7 @@ def test_no_rows(tmp_path):
 def test_missing_file_and_suffix(tmp_path, file):
     with pytest.raises(ManylabelError, match="there is no such score file"):
         load(tmp_path / "no.npz")
-    with pytest.raises(ManylabelError, match=r"ends in \.npz or \.csv"):
+    with pytest.raises(ManylabelError, match=r"ends in \.npz, \.csv, \.parquet"):
         file.save(tmp_path / "s.pkl")
 
 

@@ -1,0 +1,141 @@
+"""`evaluate` on what people bring: hand-made tables with the usual mistakes, lists from a service, many classes."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from manylabel.cli import app
+from manylabel.labels import ManylabelError
+from manylabel.scores import ScoreFile, TopFile
+from manylabel.sparse import TopScores
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+SCORES = """;Filename;Cat;dog;hot_dog;notes;bird
+0;IMG_1.JPG;0,93;0,10;0,02;ok;0,4
+1;img_2.jpg;0,20;0,80;;ok;0,3
+2;img_3.jpg;0,20;n/a;0,5;blurry;0,2
+3;img_3.jpg;0,20;n/a;0,5;blurry;0,2
+4;img_4.jpg;0,1;0,7
+5;img_5.jpg;1,7;0,1;0,2;ok;0,1
+6;img_6.jpg;0,7;0,1;0,2;ok;0,1
+7;img_6.jpg;0,9;0,1;0,2;ok;0,1
+8;;0,9;0,1;0,2;ok;0,1
+9;img_9.jpg;95%;0,1;0,2;ok;0,1
+"""
+LABELS = """image,cat,dog,hot dog,horse
+photos/img_1.jpg,1,0,,0
+photos/img_2.jpg,0,1,1,0
+photos/img_3.jpg,yes,1,0,1
+photos/img_4.jpg,0,1
+photos/img_5.jpg,1,0,1,0
+photos/img_6.jpg,1,0,0,0
+photos/img_9.jpg,1,0,1,0
+photos/img_9.jpg,1,1,1,0
+,1,1,1,0
+"""
+
+
+def test_a_new_user_s_tables_are_explained_and_evaluated(folder):
+    (folder / "scores.csv").write_text(SCORES)
+    (folder / "labels.csv").write_text(LABELS)
+    asked = run("evaluate", "scores.csv", "labels.csv")
+    assert "give kind 'logit' or 'probability' (--kind) (its values lie between 0.02 and 1.7)" in str(asked.exception)
+    strict = run("evaluate", "scores.csv", "labels.csv", "--kind", "probability", "--strict")
+    assert "scores.csv: line 6: expected 7 columns, got 4" in str(strict.exception)
+    done = run(
+        "evaluate", "scores.csv", "labels.csv", "--kind", "probability", "--json", "n.json", "--report", "r.html"
+    )
+    assert done.exit_code == 0, done.exception
+    for words in (
+        "columns are separated by semicolon", "not read as classes: 'column 1', 'notes'", "decimals are written with a",
+        "1 row repeats another", "line 6: expected 7 columns, got 4", "3 cells without a usable score, left out",
+        "line 3, column 'hot_dog': expected a number, got ''", "line 10: no image is named",
+        "image id 'img_6.jpg' occurs twice with different scores (lines 8, 9)",
+        "line 7, column 'Cat': expected a probability in [0, 1], got 1.7",
+        "labels.csv: 1 row of another width left out: row 5: expected 5 cells, got 3",
+        "labels.csv: 1 cell of column 'cat' is none of 1, 0 and blank, and left unknown: 'yes' (row 4)",
+        "labels.csv: 1 row names no image, left out: row 10",
+        "the cells were made unknown: 'photos/img_9.jpg' (rows 8, 9) on dog",
+        "'img_2.jpg' = 'photos/img_2.jpg'", "'IMG_1.JPG' = 'photos/img_1.jpg'", "'Cat' = 'cat'",
+        "'hot_dog' = 'hot dog'", "1 scored class without labels left aside: bird",
+        "1 labelled class without scores left aside: horse", "1 labelled image without scores left aside",
+    ):  # fmt: skip
+        assert words in done.stderr, words
+    numbers = json.loads((folder / "n.json").read_text())
+    # cat: 1, 2 and 9 are known (yes and 1.7 are not); dog: 1, 2 and 5 (n/a and 0 against 1 are not)
+    assert [(row["name"], row["test_known"], row["test_positives"]) for row in numbers["per_class"]] == [
+        ("Cat", 3, 2), ("dog", 3, 1), ("hot_dog", 3, 2),
+    ]  # fmt: skip
+    assert numbers["per_class"][0]["ap"] == 1.0
+    page = (folder / "r.html").read_text()
+    assert "3 cells without a usable score" in page
+
+
+def test_lists_from_a_service(folder):
+    lines = ["image,label,confidence"]
+    lines += [f"{k}.jpg,{'cat' if k % 2 else 'dog'},0.{9 - k}" for k in range(6)] + ["0.jpg,sky,0.2"]
+    (folder / "api.csv").write_text("\n".join(lines) + "\n")
+    labels = ["image,labels"] + [f"{k}.jpg,{'cat' if k % 2 else 'cat|owl'}" for k in range(6)]
+    (folder / "labels.csv").write_text("\n".join(labels) + "\n")
+    done = run("evaluate", "api.csv", "labels.csv", "--kind", "probability", "--json", "n.json", "--all")
+    assert done.exit_code == 0, done.exception
+    assert "2 scored classes listed for no image, so absent from all: dog, sky" in done.stderr
+    assert "1 labelled class in no list, scored below all that are: owl" in done.stderr
+    numbers = json.loads((folder / "n.json").read_text())
+    ap = {row["name"]: row["ap"] for row in numbers["per_class"]}
+    assert ap == {"cat": pytest.approx((3 + 3) / 6), "dog": None, "sky": None, "owl": 0.5}
+    assert numbers["ece"] is None  # what is not listed has no probability
+    tuned = run("tune", "api.csv", "labels.csv", "--kind", "probability", "--out", "d.json")
+    assert tuned.exit_code == 0, tuned.exception
+    assert "not listed for an image count as scored below" in tuned.stderr
+    again = run("evaluate", "api.csv", "labels.csv", "--kind", "probability", "--decisions", "d.json")
+    assert again.exit_code == 0, again.exception
+
+
+def test_too_many_classes_for_a_table(folder, monkeypatch):
+    """Where a table does not fit, the same numbers come from the lists."""
+    rng = np.random.default_rng(0)
+    names = [f"c{k}" for k in range(30)]
+    columns = np.argsort(rng.random((20, 30)), axis=1)[:, :6]
+    top = TopScores(columns, rng.random(columns.shape), 30)
+    TopFile([f"{k}.jpg" for k in range(20)], names, top, "probability").save(folder / "top.npz")
+    rows = [f"{k}.jpg,{'|'.join(rng.choice(names, 3, replace=False))}" for k in range(20)]
+    (folder / "labels.csv").write_text("image,labels\n" + "\n".join(rows) + "\n")
+    limits = {"names": names, "thresholds": [0.3] * 29 + [None], "kind": "probability"}
+    (folder / "d.json").write_text(json.dumps(limits))
+    found = []
+    for cells in (10**8, 10):
+        monkeypatch.setattr("manylabel.scores.top.CELLS", cells)
+        done = run("evaluate", "top.npz", "labels.csv", "--json", "n.json", "--decisions", "d.json")
+        assert done.exit_code == 0, done.exception
+        found.append(json.loads((folder / "n.json").read_text()))
+    for key in ("map", "cf1", "of1", "p@3", "r@5", "f1_macro", "hamming_loss", "images", "unknown_share"):
+        assert found[0][key] == pytest.approx(found[1][key]), key
+    assert (found[0]["auroc"] is None, found[1]["auroc"] is None) == (False, True)
+    refused = run("evaluate", "top.npz", "labels.csv", "--report", "r.html")
+    assert "too many" in str(refused.exception)
+    assert "too many for a table" in str(run("tune", "top.npz", "labels.csv").exception)
+
+
+def test_strict_wants_every_score_judged(folder):
+    file = ScoreFile(["a.jpg", "b.jpg"], ["cat", "dog"], [[0.9, 0.1], [0.2, 0.3]], "probability")
+    file.save(folder / "s.npz")
+    (folder / "labels.csv").write_text("image,cat,dog\na.jpg,1,0\n")
+    done = run("evaluate", "s.npz", "labels.csv")
+    assert "1 scored image without labels left aside: b.jpg" in done.stderr
+    assert "1 images, 2 classes" in done.stdout
+    refused = run("evaluate", "s.npz", "labels.csv", "--strict")
+    assert isinstance(refused.exception, ManylabelError)
+    assert "left aside: b.jpg" in str(refused.exception)
