@@ -6,7 +6,7 @@ UV := .venv/bin/uv
 LINKS = $${UV_FIND_LINKS-$$(.venv/bin/pip config get global.find-links 2>/dev/null || true)}
 
 .PHONY: demo test lint format docs slow realdata clean \
-	bench-step bench-metrics bench-encode bench-coco80 bench-flagship bench-auto bench-finetune bench-ablation bench-regimes bench-clip-scores
+	bench-step bench-metrics bench-encode bench-coco80 bench-flagship bench-auto bench-finetune bench-ablation bench-regimes bench-clip-scores bench-right-half
 
 demo: .venv/demo
 	$(PY) -m manylabel demo
@@ -54,6 +54,8 @@ bench-regimes: .venv/dev
 	$(PY) benchmarks/regimes.py
 bench-clip-scores: .venv/dev
 	$(PY) benchmarks/clip_scores.py
+bench-right-half: .venv/dev
+	$(PY) benchmarks/right_half.py
 
 .venv/bin/uv:
 	python3 -m venv .venv
