@@ -139,3 +139,22 @@ def test_strict_wants_every_score_judged(folder):
     refused = run("evaluate", "s.npz", "labels.csv", "--strict")
     assert isinstance(refused.exception, ManylabelError)
     assert "left aside: b.jpg" in str(refused.exception)
+
+
+def test_groups_of_the_user(folder):
+    rng = np.random.default_rng(0)
+    labels = np.where(rng.random((40, 3)) < 0.4, 1, -1).astype(np.int8)
+    ScoreFile([str(k) for k in range(40)], ["cat", "dog", "sky"], rng.random((40, 3)), "probability", labels).save(
+        folder / "s.npz"
+    )
+    (folder / "g.csv").write_text("Class;Group\nCat;animal\ndog;animal\nsun;weather\n")
+    done = run("evaluate", "s.npz", "--groups", "g.csv", "--json", "n.json")
+    assert done.exit_code == 0, done.exception
+    assert "gives no group to 1 of 3 classes: sky" in done.stderr
+    assert "mAP of animal" in done.stdout
+    numbers = json.loads((folder / "n.json").read_text())
+    assert numbers["grouping"]["animal"]["map"] == pytest.approx(
+        np.mean([row["ap"] for row in numbers["per_class"] if row["name"] != "sky"])
+    )
+    (folder / "h.csv").write_text("label,group\nCat,animal\n")
+    assert "expected the columns class and group" in str(run("evaluate", "s.npz", "--groups", "h.csv").exception)

@@ -95,3 +95,20 @@ def test_small_tables(shape):
 def test_names_must_fit():
     with pytest.raises(ManylabelError, match="2 class names for scores of 1 classes"):
         evaluate(np.zeros((1, 1)), np.zeros((1, 1), np.int8), names=["a", "b"])
+
+
+def test_any_grouping_of_the_classes(case):
+    scores, labels, names = case
+    result = evaluate(scores, labels, names=names, grouping=["x", "y", "x", None, "y"], settings=QUICK)
+    ap = average_precision(scores, labels)
+    assert result["grouping"]["x"]["map"] == pytest.approx(ap[[0, 2]].mean())
+    assert result["grouping"]["y"] == {
+        "classes": 2, "averaged": 1, "map": pytest.approx(ap[1]), "interval": result["grouping"]["y"]["interval"],
+    }  # fmt: skip
+    low, high = result["grouping"]["x"]["interval"]
+    assert low < result["grouping"]["x"]["map"] < high
+    assert list(result["grouping"]) == ["x", "y"]
+    assert not any("grouping" in key for key in result["intervals"])
+    assert evaluate(scores, labels, names=names, settings=QUICK)["grouping"] is None
+    with pytest.raises(ManylabelError, match="a group or None for each of 5 classes"):
+        evaluate(scores, labels, names=names, grouping=["x"], settings=QUICK)

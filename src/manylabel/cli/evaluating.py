@@ -32,6 +32,9 @@ def evaluate(
     ] = None,
     kind: Annotated[str | None, typer.Option(help=KIND)] = None,
     train: Annotated[str | None, typer.Option(help="Labels of the training images, for head, medium and tail.")] = None,
+    groups: Annotated[
+        Path | None, typer.Option(help="CSV with columns class,group: mAP of each group, whatever it is.")
+    ] = None,
     decisions: Annotated[
         Path | None, typer.Option(help="labels.json of a run, or a file with names and thresholds.")
     ] = None,
@@ -55,13 +58,48 @@ def evaluate(
         known = read(train, reading)
         rows = known.split == "train" if (known.split == "train").any() else np.ones(len(known), bool)
         counts, images = counts_by_name(known.labels.rows(rows), file.names), int(rows.sum())
+    training = Training(counts, images, None if groups is None else read_groups(groups, file.names.tolist()))
     if isinstance(file, TopFile):
-        report_lists(file, decisions, counts, images, json_, report, all_)
+        report_lists(file, decisions, training, json_, report, all_)
     else:
         report_numbers(
-            file, decisions=decisions, counts=counts, train_images=images, json_path=json_, report_path=report,
-            all_=all_,
+            file, decisions=decisions, training=training, json_path=json_, report_path=report, all_=all_
         )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """What is known of the classes besides their scores: training positives (C,), training images, groups (C,)."""
+
+    counts: Any = None
+    images: int = 0
+    grouping: list[str | None] | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """As `metrics.evaluate` takes it."""
+        return {"train_counts": self.counts, "train_images": self.images, "grouping": self.grouping}
+
+
+def read_groups(path: Path, names: list[str]) -> list[str | None]:
+    """The group of each class in a CSV with columns class,group; what does not match is printed."""
+    from manylabel.data.sheet import read_sheet
+    from manylabel.scores.join import CLASSES, match
+
+    sheet = read_sheet(path)
+    plain = {name.lower(): name for name in sheet.header}
+    if not {"class", "group"} <= plain.keys():
+        raise ManylabelError(f"{path}: expected the columns class and group, got {', '.join(sheet.header[:8])}")
+    classes, groups = sheet.cells(plain["class"]), sheet.cells(plain["group"])
+    place, _ = match(names, classes, CLASSES)
+    lost = [name for name, k in zip(names, place) if k < 0 or not groups[k]]
+    if len(lost) == len(names):
+        raise ManylabelError(f"{path}: holds no group of a scored class, such as {names[0]!r}; it has {classes[0]!r}")
+    if lost:
+        typer.echo(
+            f"note: {path} gives no group to {len(lost)} of {len(names)} classes: {', '.join(lost[:3])}", err=True
+        )
+    return [groups[k] or None if k >= 0 else None for k in place]
 
 
 def joined(scores: Path, labels: str | None, kind: str | None, reading: dict[str, Any]) -> tuple[ScoreFile, Any, int]:
@@ -126,8 +164,8 @@ def counts_by_name(table: LabelTable, names: Any) -> np.ndarray:
 
 
 def report_numbers(
-    file: ScoreFile, *, decisions: Path | None = None, counts: Any = None, train_images: int = 0,
-    json_path: Path | None = None, report_path: Path | None = None, all_: bool = False, lists: bool = False,
+    file: ScoreFile, *, decisions: Path | None = None, training: Training = Training(), json_path: Path | None = None,
+    report_path: Path | None = None, all_: bool = False, lists: bool = False,
 ) -> None:  # fmt: skip
     """Print the metrics of a score file with labels, and write them where asked.
 
@@ -139,9 +177,8 @@ def report_numbers(
     assert file.labels is not None
     decided, thresholds = read_decisions(decisions, file)
     numbers = metrics.evaluate(
-        file.scores, file.labels, names=file.names.tolist(), train_counts=counts,
-        decisions=decided, thresholds=thresholds, train_images=train_images,
-        probabilities=file.scores if file.kind == "probability" and not lists else None,
+        file.scores, file.labels, names=file.names.tolist(), decisions=decided, thresholds=thresholds,
+        probabilities=file.scores if file.kind == "probability" and not lists else None, **training.options,
     )  # fmt: skip
     say(numbers, file.kind, decisions, json_path, all_=all_)
     if report_path is not None:
@@ -155,16 +192,15 @@ def report_numbers(
 
 
 def report_lists(
-    file: TopFile, decisions: Path | None, counts: Any, images: int, json_path: Path | None, report: Path | None,
-    all_: bool,
-) -> None:  # fmt: skip
+    file: TopFile, decisions: Path | None, training: Training, json_path: Path | None, report: Path | None, all_: bool
+) -> None:
     """The same for lists: as a table if it is small enough, else from the lists as they are."""
     from manylabel import metrics
 
     if file.fits:
         return report_numbers(
-            file.dense(), decisions=decisions, counts=counts, train_images=images, json_path=json_path,
-            report_path=report, all_=all_, lists=True,
+            file.dense(), decisions=decisions, training=training, json_path=json_path, report_path=report, all_=all_,
+            lists=True,
         )  # fmt: skip
     if report is not None:
         raise ManylabelError(
@@ -174,7 +210,7 @@ def report_lists(
     limits = list_thresholds(decisions, file)
     assert file.labels is not None
     numbers = metrics.evaluate_lists(
-        file.top, file.labels, names=file.names.tolist(), train_counts=counts, thresholds=limits, train_images=images
+        file.top, file.labels, names=file.names.tolist(), thresholds=limits, **training.options
     )
     return say(numbers, file.kind, decisions, json_path, all_=all_)
 

@@ -26,7 +26,19 @@ def headline(numbers: Mapping[str, Any]) -> str:
             shown = f"{100 * value:6.1f}" if value is not None else "     -"
             around = f"  [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]" if interval and value is not None else ""
             lines.append(f"{name:<9}{shown}{around}")
+    lines += [own_group(name, group) for name, group in (numbers.get("grouping") or {}).items()]
     return "\n".join(lines)
+
+
+def own_group(name: str, group: Mapping[str, Any]) -> str:
+    """mAP of one of the user's groups.
+
+    >>> own_group("animals", {"map": 0.5, "interval": [0.4, 0.6], "classes": 9, "averaged": 8})
+    'mAP of animals  50.0  [40.0, 60.0]  8 of 9 classes'
+    """
+    shown = "-" if group["map"] is None else f"{100 * group['map']:.1f}"
+    around = "  [{:.1f}, {:.1f}]".format(*(100 * end for end in group["interval"])) if group["interval"] else ""
+    return f"mAP of {name}  {shown}{around}  {group['averaged']} of {group['classes']} classes"
 
 
 def further(numbers: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from manylabel.metrics.ranking import average_precision
 
 HEADLINE = ("map", "map_head", "map_medium", "map_tail", "cf1", "of1", "cp", "cr", "op", "or")
 INTERVALS = HEADLINE[:6]
+OWN = "grouping:"
 METHOD = (
     "basic (reversed percentile) bootstrap over images, classes and thresholds fixed; a class is left out of the"
     " resamples that hold none of its positives"
@@ -54,6 +56,7 @@ def evaluate(
     thresholds: ArrayLike | None = None,
     probabilities: NDArray[np.floating] | None = None,
     train_images: int = 0,
+    grouping: Sequence[str | None] | None = None,
     settings: Settings = Settings(),
 ) -> dict[str, Any]:
     """Every headline number, its interval and the table per class, ready for JSON.
@@ -68,12 +71,14 @@ def evaluate(
             score >= threshold. With neither, everything that needs decisions is null: no threshold is guessed.
         probabilities: (N, C) in [0, 1], for the calibration metrics, which are null without them.
         train_images: number of training images, for the propensity-scored metrics, which need `train_counts` too.
+        grouping: (C,) any group of each class, None for none, beside head, medium and tail.
 
     Returns:
         Every key of `metrics.more.METRICS`, and images, classes, classes_without_positives (their number),
         classes_map_averaged, unknown_share, map, map_head, map_medium, map_tail, cf1, of1, cp, cr, op, or,
-        intervals (name -> [low, high] or None), bootstrap (how they were made), groups (bounds and sizes) and
-        per_class (name, train_positives, test_positives, ap, threshold, f1, group).
+        intervals (name -> [low, high] or None), bootstrap (how they were made), groups (bounds and sizes), grouping
+        (group -> classes, averaged, map and its interval; None without) and per_class (name, train_positives,
+        test_positives, test_known, ap, threshold, f1, group).
 
     >>> labels = np.array([[1, -1], [-1, 0], [1, -1]], np.int8)
     >>> scores = np.array([[0.9, 0.1], [0.5, 0.2], [0.4, 0.3]])
@@ -90,10 +95,11 @@ def evaluate(
     group = None if counts is None else frequency_groups(counts, head=settings.head, tail=settings.tail)
     ap = average_precision(scores, labels)
     decided = None if decisions is None else count(decisions, labels)
-    numbers = headline(ap, group, decided)
+    positives, known = (labels == PRESENT).sum(axis=0), (labels != UNKNOWN).sum(axis=0)
+    facts = Facts(len(scores), names, positives, known, counts, group, grouping)
+    numbers = headline(ap, facts.masks, decided)
     values = _further(Judged(scores, labels, decisions, probabilities, counts, train_images))
-    intervals = _intervals(numbers, scores, labels, group, decisions, settings) | mean_intervals(values, settings)
-    facts = Facts(len(scores), names, (labels == PRESENT).sum(axis=0), (labels != UNKNOWN).sum(axis=0), counts, group)
+    intervals = _intervals(numbers, scores, labels, facts.masks, decisions, settings) | mean_intervals(values, settings)
     return told(facts, numbers, values, intervals, ap, None if decided is None else decided.f1, limits, settings)
 
 
@@ -107,6 +113,18 @@ class Facts:
     known: NDArray[np.int64]
     train_counts: NDArray[np.int64] | None
     group: NDArray[np.str_] | None
+    grouping: Sequence[str | None] | None = None
+
+    def __post_init__(self) -> None:
+        if self.grouping is not None and len(self.grouping) != len(self.names):
+            raise ManylabelError(f"grouping must hold a group or None for each of {len(self.names)} classes")
+
+    @cached_property
+    def masks(self) -> dict[str, NDArray[np.bool_]]:
+        """(C,) the classes of each mean AP by its key: map_head, ..., and `OWN` with the name of any other group."""
+        found = {} if self.group is None else {f"map_{name}": self.group == name for name in GROUPS}
+        own = np.array([name or "" for name in self.grouping or []], np.str_)
+        return found | {OWN + name: own == name for name in dict.fromkeys(own.tolist()) if name}
 
     @property
     def unknown_share(self) -> float:
@@ -129,7 +147,7 @@ def told(
         "unknown_share": facts.unknown_share,
         **{key: _plain(numbers[key]) if key in numbers else None for key in HEADLINE},
         **{metric.key: _plain(number(values.get(metric.key))) for metric in METRICS},
-        "intervals": intervals,
+        "intervals": {key: pair for key, pair in intervals.items() if not key.startswith(OWN)},
         "bootstrap": {
             "method": METHOD,
             "resamples": settings.resamples,
@@ -137,6 +155,7 @@ def told(
             "seed": settings.seed,
         },
         "groups": _group_sizes(group, facts.positives > 0, settings),
+        "grouping": None if facts.grouping is None else _own_groups(facts, numbers, intervals),
         "per_class": [
             {
                 "name": str(name),
@@ -153,28 +172,44 @@ def told(
     }
 
 
+def _own_groups(facts: Facts, numbers: Mapping[str, Any], intervals: Mapping[str, Any]) -> dict[str, Any]:
+    """Of each group of the user's its classes, how many of them have an AP, and the mean of those."""
+    return {
+        key.removeprefix(OWN): {
+            "classes": int(mask.sum()), "averaged": int((mask & (facts.positives > 0)).sum()),
+            "map": _plain(numbers[key]), "interval": intervals.get(key),
+        }
+        for key, mask in facts.masks.items() if key.startswith(OWN)
+    }  # fmt: skip
+
+
 def headline(
-    ap: NDArray[np.float64], group: NDArray[np.str_] | None, decided: Counts | None
+    ap: NDArray[np.float64], masks: Mapping[str, NDArray[np.bool_]], decided: Counts | None
 ) -> dict[str, NDArray[np.float64]]:
-    """The headline numbers that can be had, from AP (..., C) and counts (..., C); the last axis is reduced."""
-    return _mean_ap(ap, group) | ({} if decided is None else precision_recall_f1(decided))
+    """The headline numbers that can be had, from AP (..., C) and counts (..., C); the last axis is reduced.
+
+    Mean AP is over all classes, then over those of each mask; classes without AP are left out.
+    """
+    means = {"map": _mean_known(ap)} | {key: _mean_known(ap[..., mask]) for key, mask in masks.items()}
+    return means | ({} if decided is None else precision_recall_f1(decided))
 
 
 def _intervals(
     numbers: dict[str, NDArray[np.float64]],
     scores: NDArray[np.floating],
     labels: NDArray[np.int8],
-    group: NDArray[np.str_] | None,
+    masks: Mapping[str, NDArray[np.bool_]],
     decisions: NDArray[np.bool_] | None,
     settings: Settings,
 ) -> dict[str, list[float] | None]:
     """[low, high] of each mean AP and, where there are decisions, of CF1 and OF1."""
-    resampled: dict[str, list[NDArray[np.float64]]] = {key: [] for key in INTERVALS}
+    wanted = dict.fromkeys((*INTERVALS, *masks))
+    resampled: dict[str, list[NDArray[np.float64]]] = {key: [] for key in wanted}
     for weights in resamples(len(scores), settings.resamples, settings.seed):
         ap = weighted_average_precision(scores, labels, weights)
         decided = None if decisions is None else weighted_counts(decisions, labels, weights)
-        drawn = headline(ap, group, decided)
-        for key in INTERVALS:
+        drawn = headline(ap, masks, decided)
+        for key in wanted:
             resampled[key].append(drawn.get(key, np.zeros(0)))
     return {
         key: basic_interval(float(numbers[key]), np.concatenate(values), settings.level)
@@ -208,14 +243,6 @@ def mean_intervals(values: dict[str, Any], settings: Settings) -> dict[str, list
         key: basic_interval(number(value), means[:, m], settings.level, highest=np.inf)
         for m, (key, value) in enumerate(arrays.items())
     }
-
-
-def _mean_ap(ap: NDArray[np.float64], group: NDArray[np.str_] | None) -> dict[str, NDArray[np.float64]]:
-    """Means over the last axis of AP (..., C): all classes, then each group; classes without AP are left out."""
-    numbers = {"map": _mean_known(ap)}
-    if group is not None:
-        numbers |= {f"map_{name}": _mean_known(ap[..., group == name]) for name in GROUPS}
-    return numbers
 
 
 def _mean_known(values: NDArray[np.float64]) -> NDArray[np.float64]:

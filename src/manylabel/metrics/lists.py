@@ -32,7 +32,8 @@ Array = NDArray[np.float64]
 
 def evaluate_lists(
     scores: TopScores, labels: SparseLabels, *, names: Sequence[str], train_counts: ArrayLike | None = None,
-    thresholds: ArrayLike | None = None, train_images: int = 0, settings: Settings = Settings(),  # noqa: B008 (frozen)
+    thresholds: ArrayLike | None = None, train_images: int = 0, grouping: Sequence[str | None] | None = None,
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
 ) -> dict[str, Any]:  # fmt: skip
     """As `evaluate`, from lists: every number equals that of the table in which what is not listed is scored below all
     that is, and tied.
@@ -42,7 +43,8 @@ def evaluate_lists(
 
     Arguments:
         scores: the K highest classes of N images; labels: of the same images and C classes.
-        names, train_counts, thresholds, train_images, settings: as of `evaluate`; what is not listed is decided absent.
+        names, train_counts, thresholds, train_images, grouping, settings: as of `evaluate`; what is not listed is
+            decided absent.
 
     >>> scores = TopScores([[2, 0], [1, 2]], [[0.9, 0.4], [0.8, 0.1]], classes=3)
     >>> labels = SparseLabels.from_lists([[2], [2]], classes=3)
@@ -55,12 +57,12 @@ def evaluate_lists(
     limits = None if thresholds is None else np.broadcast_to(np.asarray(thresholds, np.float64), (len(names),))
     ap = average_precision_sparse(scores, labels)
     decided = None if limits is None else count_sparse(scores, labels, limits)
-    numbers = headline(ap, group, decided)
+    facts = Facts(len(scores), names, labels.counts, labels.known_images, counts, group, grouping)
+    numbers = headline(ap, facts.masks, decided)
     values = _at_k(scores, labels, counts, train_images) | _of_classes(decided) | _pooled(scores, labels, ap)
     if limits is not None:
         values |= _of_images(count_images_sparse(scores, labels, limits), labels)
-    intervals = mean_intervals(values, settings) | _map_intervals(numbers, scores, labels, group, settings)
-    facts = Facts(len(scores), names, labels.counts, labels.known_images, counts, group)
+    intervals = mean_intervals(values, settings) | _map_intervals(numbers, scores, labels, facts, settings)
     return told(facts, numbers, values, intervals, ap, None if decided is None else decided.f1, limits, settings)
 
 
@@ -119,12 +121,12 @@ def _of_images(counts: Counts, labels: SparseLabels) -> dict[str, Array]:
 
 
 def _map_intervals(
-    numbers: dict[str, Array], scores: TopScores, labels: SparseLabels, group: Any, settings: Settings
+    numbers: dict[str, Array], scores: TopScores, labels: SparseLabels, facts: Facts, settings: Settings
 ) -> dict[str, list[float] | None]:
     """[low, high] of each mean AP."""
-    drawn: dict[str, list[Array]] = {key: [] for key in numbers if key.startswith("map")}
+    drawn: dict[str, list[Array]] = {key: [] for key in ("map", *facts.masks)}
     for weights in resamples(len(scores), settings.resamples, settings.seed):
-        found = headline(average_precision_sparse(scores, labels, weights), group, None)
+        found = headline(average_precision_sparse(scores, labels, weights), facts.masks, None)
         for key, values in drawn.items():
             values.append(found[key])
     return {

@@ -71,7 +71,7 @@ class ScoreFile:
             row, column = np.argwhere(~good)[0]
             raise ManylabelError(
                 f"row {row + 1} ({self.ids[row]}), column {str(self.names[column])!r}: expected {wanted},"
-                f" got {self.scores[row, column]:g}; {_cells(np.count_nonzero(~good))} in all"
+                f" got {self.scores[row, column]:g}; {_cells(int(np.count_nonzero(~good)))} in all"
             )
 
     def __len__(self) -> int:
