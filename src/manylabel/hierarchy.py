@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,47 @@ from manylabel.labels import ManylabelError
 
 Parents = Sequence[Sequence[int]]
 """Of each class the indices of its parents: none for a root, several where the hierarchy is no tree."""
+
+
+def from_pairs(pairs: Iterable[tuple[str, str]], names: Sequence[str]) -> list[list[int]]:
+    """The parents of each class from pairs of (class, parent), several where a class has several.
+
+    Names that are no class of `names` pass on what lies above them: with (cat, feline) and (feline, animal), and no
+    feline among the classes, animal is above cat.
+
+    Raises ManylabelError for a class that is its own ancestor.
+
+    >>> from_pairs([("cat", "feline"), ("feline", "animal"), ("dog", "animal")], ["animal", "cat", "dog"])
+    [[], [0], [0]]
+    """
+    pairs = list(pairs)
+    every = list(dict.fromkeys([*names, *(name for pair in pairs for name in pair)]))
+    place = {name: c for c, name in enumerate(every)}
+    direct: list[list[int]] = [[] for _ in every]
+    for child, parent in pairs:
+        direct[place[child]].append(place[parent])
+    try:
+        above = ancestors(direct)[: len(names), : len(names)] & ~np.eye(len(names), dtype=bool)
+    except ManylabelError:
+        raise ManylabelError(f"a class lies above itself: {' above '.join(_circle(direct, every))}") from None
+    nearest = above & ~(above.astype(np.int64) @ above > 0)  # what is above a parent need not be said again
+    return [np.flatnonzero(row).tolist() for row in nearest]
+
+
+def _circle(parents: Parents, names: Sequence[str]) -> list[str]:
+    """The names of a circle, each above the next, the first once more at the end."""
+    for start in range(len(parents)):
+        below, waiting = dict.fromkeys(parents[start], start), list(parents[start])
+        while waiting and start not in below:
+            c = waiting.pop(0)
+            waiting += [parent for parent in parents[c] if parent not in below]
+            below |= {parent: c for parent in parents[c] if parent not in below}
+        if start in below:
+            path = [start, below[start]]
+            while path[-1] != start:
+                path.append(below[path[-1]])
+            return [names[c] for c in path]
+    raise AssertionError("no class lies above itself")
 
 
 def ancestors(parents: Parents) -> NDArray[np.bool_]:

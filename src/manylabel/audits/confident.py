@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manylabel.audits.quality import self_confidence
-from manylabel.labels import ABSENT, PRESENT, ManylabelError
+from manylabel.labels import ABSENT, PRESENT, UNKNOWN, ManylabelError
 from manylabel.metrics.calibration import check_probabilities
 
 Array = NDArray[np.float64]
+BLOCK = 32  # classes at once: bounds memory beside the arguments at some 2 kB per image
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,30 @@ def confident_learning(probabilities: NDArray[np.floating], labels: NDArray[np.i
         probabilities: (N, C) in [0, 1], out of sample.
         labels: (N, C) int8; unknown cells are neither counted nor marked.
 
+    Raises ManylabelError where no cell is known.
+
     >>> p = np.array([[0.9], [0.8], [0.1], [0.2], [0.95], [0.05]])
     >>> confident_learning(p, np.array([[1], [1], [1], [-1], [-1], [-1]], np.int8)).wrong.ravel()
     array([False, False,  True, False,  True, False])
     """
-    p = np.asarray(check_probabilities(probabilities, labels), np.float64)
-    given = np.stack([labels == ABSENT, labels == PRESENT])  # (2, N, C)
-    if not given.any():
+    p = check_probabilities(probabilities, labels)
+    if not (labels != UNKNOWN).any():
         raise ManylabelError("there is no known label to audit")
+    wrong = np.zeros(labels.shape, np.bool_)
+    joints, thresholds = [], []
+    for start in range(0, labels.shape[1], BLOCK):
+        block = np.s_[:, start : start + BLOCK]
+        here, state = np.asarray(p[block], np.float64), np.ascontiguousarray(labels[block])
+        joint, reached = _joint(here, state)
+        wrong[block] = _marked(here, state, joint)
+        joints.append(joint)
+        thresholds.append(reached)
+    return Confident(wrong, np.concatenate(joints), np.concatenate(thresholds))
+
+
+def _joint(p: Array, labels: NDArray[np.int8]) -> tuple[Array, Array]:
+    """The joint counts (C, 2, 2) and the thresholds (C, 2) of a block of classes."""
+    given = np.stack([labels == ABSENT, labels == PRESENT])  # (2, N, C)
     of_kind = np.stack([1 - p, p])
     number = given.sum(axis=1)  # (2, C)
     sums = np.where(given, of_kind, 0).sum(axis=1)
@@ -63,9 +80,8 @@ def confident_learning(probabilities: NDArray[np.floating], labels: NDArray[np.i
     sure = of_kind >= np.nan_to_num(thresholds, nan=np.inf)[:, None, :] - 1e-6
     true = sure & ~(sure[::-1] & (of_kind[::-1] > of_kind))  # of both the likelier; a tie counts as absent
     true[1] &= ~true[0]
-    counted = np.einsum("gnc,tnc->cgt", given.astype(np.float64), true.astype(np.float64))
-    joint = _scaled(counted, number.T.astype(np.float64))
-    return Confident(_marked(p, labels, joint), joint, thresholds.T)
+    counted = np.stack([[(g & t).sum(axis=0) for t in true] for g in given]).astype(np.float64)  # (given, true, C)
+    return _scaled(counted.transpose(2, 0, 1), number.T.astype(np.float64)), thresholds.T
 
 
 def _scaled(counted: Array, number: Array) -> Array:

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manylabel.hierarchy import Parents, ancestors
-from manylabel.labels import ABSENT, PRESENT
+from manylabel.labels import ABSENT, PRESENT, UNKNOWN
 
 Array = NDArray[np.float64]
+ROWS = 8192  # images multiplied at once; sums of so many ones are exact in float32
+SPARSE = 20  # a mask with fewer than one cell in so many is counted cell by cell
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,33 @@ def implied_pairs(
     >>> [(a, b, round(low, 2), number) for a, b, low, number in implied_pairs(labels)]
     [(0, 1, 0.93, 61)]
     """
-    present = (labels == PRESENT).astype(np.float64)
-    known = (labels != 0).astype(np.float64)
-    together, judged = present.T @ present, present.T @ known  # [a, b]
+    present = labels == PRESENT
+    together, judged = count_together(present, present), count_together(present, labels != UNKNOWN)  # [a, b]
     low = wilson(together, judged, z)
     np.fill_diagonal(low, 0.0)
     return [(int(a), int(b), float(low[a, b]), int(judged[a, b])) for a, b in np.argwhere(low >= least)]
+
+
+def count_together(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> Array:
+    """(C, C) in how many rows `one` holds in column a and `other` in column b, of two masks (N, C).
+
+    >>> count_together(np.array([[True, False], [True, True]]), np.array([[True, True], [False, True]]))
+    array([[1., 2.],
+           [0., 1.]])
+    """
+    total = np.zeros((one.shape[1], other.shape[1]))
+    if SPARSE * np.count_nonzero(one) < one.size:
+        for c, rows in enumerate(np.flatnonzero(column) for column in np.ascontiguousarray(one.T)):
+            for start in range(0, len(rows), ROWS):
+                total[c] += np.count_nonzero(other[rows[start : start + ROWS]], axis=0)
+        return total
+    for start in range(0, len(one), ROWS):
+        a, b = one[start : start + ROWS], other[start : start + ROWS]
+        if b.all():  # where everything is known there is nothing to multiply
+            total += a.sum(axis=0)[:, None]
+        else:
+            total += a.T.astype(np.float32) @ b.astype(np.float32)
+    return total
 
 
 def wilson(right: Array, number: Array, z: float = 1.645) -> Array:
@@ -61,10 +84,11 @@ def wilson(right: Array, number: Array, z: float = 1.645) -> Array:
 
 def cooccurrence_violations(labels: NDArray[np.int8], *, least: float = 0.9) -> list[Violation]:
     """Images with a class whose constant companion is absent, the surest rule first."""
+    columns = np.ascontiguousarray(labels.T)  # (C, N): a class lies in one piece
     found = [
-        Violation(int(image), a, b, confidence, number)
+        Violation(image, a, b, confidence, number)
         for a, b, confidence, number in implied_pairs(labels, least=least)
-        for image in np.flatnonzero((labels[:, a] == PRESENT) & (labels[:, b] == ABSENT))
+        for image in _without(columns, a, b)
     ]
     return sorted(found, key=lambda violation: (-violation.confidence, violation.image))
 
@@ -76,8 +100,15 @@ def hierarchy_violations(labels: NDArray[np.int8], parents: Parents) -> list[Vio
     [Violation(image=0, present=1, absent=0, confidence=1.0, images=0)]
     """
     above = ancestors(parents)
+    columns = np.ascontiguousarray(labels.T)
     return [
-        Violation(int(image), int(c), int(a), 1.0, 0)
+        Violation(image, int(c), int(a), 1.0, 0)
         for c, a in np.argwhere(above & ~np.eye(len(above), dtype=bool))
-        for image in np.flatnonzero((labels[:, c] == PRESENT) & (labels[:, a] == ABSENT))
+        for image in _without(columns, c, a)
     ]
+
+
+def _without(columns: NDArray[np.int8], present: int, absent: int) -> list[int]:
+    """Rows with the one class and known to be without the other; `columns` (C, N)."""
+    rows: list[int] = np.flatnonzero((columns[present] == PRESENT) & (columns[absent] == ABSENT)).tolist()
+    return rows
