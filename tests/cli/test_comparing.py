@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -108,3 +109,71 @@ def test_disagreements_are_explained(tmp_path):
         done = run("compare", *words, "--resamples", 10)
         assert isinstance(done.exception, ManylabelError), words
         assert message in str(done.exception)
+
+
+def test_the_report_lays_the_sides_over_each_other(tmp_path, monkeypatch):
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    made(folder / "scores-test.npz", 1, 0.5, order=(1, 2, 0))
+    own = {
+        "names": ["emu", "cat", "dog"],
+        "thresholds": [0.5, -9, None],
+        "temperatures": [1, 2, 1],
+        "biases": [0, 0, 1],
+    }
+    (folder / "labels.json").write_text(json.dumps(own))
+    b = made(tmp_path / "b.npz", 2, 0.2)
+    file = load(b)
+    (tmp_path / "labels.csv").write_text(
+        "image,cat,dog,emu,split\n"
+        + "".join(f"{i},{','.join('01'[int(x > 0)] for x in row)},test\n" for i, row in zip(file.ids, file.labels))
+        + "".join(f"t{k}.jpg,1,{k % 2},0,train\n" for k in range(150))
+    )
+    for image in file.ids[:60]:
+        Image.new("RGB", (40, 30), (200, 90, 40)).save(tmp_path / image)
+    page, numbers = tmp_path / "out" / "page.html", tmp_path / "n.json"
+    words = ["compare", folder, b, b, "--labels", "labels.csv", "--resamples", 50, "--report", page, "--json", numbers]
+    done = run(*words)
+    assert done.exit_code == 0, done.exception
+    assert f"report: {page}" in done.stdout
+    text = page.read_text()
+    shown = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
+    assert [model["name"] for model in shown["models"]] == [str(folder), str(b), f"{b} (2)"]
+    assert [model["ruled"] for model in shown["models"]] == [None] * 3
+    said = json.loads(numbers.read_text())["sides"][str(b)]
+    names = shown["names"]
+    assert names == ["dog", "emu", "cat"]
+    assert shown["cuts"] == [None, 0.5, -9]
+    assert shown["calibration"] == [[1, 1], [1, 0], [2, 0]]
+    assert shown["compared"][0]["lost"] == [row["lost"] for row in said["per_class"]]
+    row = said["numbers"]["map"]
+    assert f"[{100 * row['interval'][0]:+.1f}, {100 * row['interval'][1]:+.1f}]".replace("-", "−") in text
+    assert shown["train"] == [75, 0, 150]
+    with_picture = [i for i in file.ids[:60] if i in shown["pictures"]]
+    assert with_picture == [i for i in file.ids if i in shown["pictures"]] != []
+    assert run("compare", *[b] * 9, "--report", page).exception.args[0].startswith("--report lays at most 8 sides")
+
+
+def test_the_report_finds_a_runs_own_pictures(tmp_path, monkeypatch):
+    from PIL import Image
+
+    from manylabel.cli.comparing import open_side, pictures_of
+
+    photos, folder = tmp_path / "photos", tmp_path / "run"
+    for made_folder in (photos, folder):
+        made_folder.mkdir()
+    Image.new("RGB", (400, 300), (10, 90, 240)).save(photos / "0.jpg")
+    (photos / "labels.csv").write_text("image,cat\n0.jpg,1\n1.jpg,0\n")
+    made(folder / "scores-test.npz", 1, 1.0)
+    own = {"names": NAMES.tolist(), "thresholds": [0, 0, 0], "temperatures": [1, 1, 1], "biases": [0, 0, 0]}
+    (folder / "labels.json").write_text(json.dumps(own))
+    (folder / "config.toml").write_text(f'[data]\npath = "{photos / "labels.csv"}"\n')
+    pictures = pictures_of([open_side(folder, None, "test")], None, {})
+    assert pictures("0.jpg")[:3] == b"\xff\xd8\xff"
+    assert pictures("1.jpg") is None
+    assert pictures("none.jpg") is None
+    (photos / "labels.csv").write_text("image,cat\n0.jpg,seven\n")
+    assert pictures_of([open_side(folder, None, "test")], None, {})("0.jpg") is None

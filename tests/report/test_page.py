@@ -16,9 +16,10 @@ import pytest
 from sklearn.metrics import confusion_matrix, precision_recall_curve
 
 from manylabel.labels import ManylabelError
-from manylabel.report import render, write
+from manylabel.report import Other, render, write
 from manylabel.report.curves import counts_at, curve
 from manylabel.report.gallery import EXTRA, HIT, MISSED, UNJUDGED, by_need, gallery
+from manylabel.report.page import SCRIPTS
 from manylabel.report.summaries import cooccurrence
 
 MEGABYTES = 1_000_000
@@ -207,7 +208,8 @@ def test_pictures_that_fail_are_named_and_the_rest_shown(results, jpeg):
 
     page = render(results(pictures=pictures))
     images = payload(page)["gallery"]["images"]
-    assert all(("picture" in image) == (image["id"][-5] not in "345") for image in images)
+    shown = payload(page)["pictures"]
+    assert all((image["id"] in shown) == (image["id"][-5] not in "345") for image in images)
     assert "3.jpg is truncated" in page
     assert "not a JPEG, PNG or WebP" in page
 
@@ -253,6 +255,13 @@ def test_what_is_missing_is_said(results, case: str):
     [
         ({"thresholds": np.zeros(3)}, "one number per class"),
         ({"temperatures": None}, "give both or neither"),
+        ({"decisions": np.zeros((120, 3), bool)}, "decisions must be (images, classes) = (120, 12), got (120, 3)"),
+        ({"threshold_intervals": np.zeros(12)}, "threshold_intervals must be (classes, low and high) = (12, 2)"),
+        ({"others": [Other("b", np.zeros((5, 12)))]}, "b: scores must be (images, classes) = (120, 12), got (5, 12)"),
+        ({"others": [Other("b", np.zeros((120, 12)), "odds")]}, 'b: kind must be "logit" or "probability"'),
+        ({"others": [Other("b", np.full((120, 12), np.inf))]}, "b: scores are not finite in row 0, column 0"),
+        ({"others": [Other("b", np.zeros((120, 12)))] * 2}, "two models are called 'b'"),
+        ({"others": [Other(str(k), np.zeros((120, 12))) for k in range(8)]}, "at most 8 models"),
         ({"kind": "odds"}, '"logit" or "probability"'),
         ({"parts": {"train": np.zeros((4, 2), np.int8)}}, "part 'train' must be"),
         ({"scores": np.full((120, 12), np.nan)}, "1440 scores are not finite, the first for image 'photos/00000.jpg'"),
@@ -268,8 +277,10 @@ def test_neither_torch_nor_pillow_is_imported():
     assert subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def test_the_script_stays_small():
-    assert len((resources.files("manylabel.report") / "page.js").read_bytes()) < 30_000
+def test_the_scripts_stay_small_and_are_all_used():
+    folder = resources.files("manylabel.report")
+    assert {file.name for file in folder.iterdir() if file.name.endswith(".js")} == set(SCRIPTS)
+    assert sum(len((folder / name).read_bytes()) for name in SCRIPTS) < 65_000
 
 
 def test_a_log_of_systems_is_listed_with_weights_and_reasons(results):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,14 +13,16 @@ import numpy as np
 import typer
 
 from manylabel.cli.evaluating import read_decisions
-from manylabel.cli.reading import read, takes_reading
-from manylabel.labels import UNKNOWN, ManylabelError
+from manylabel.cli.reading import read, reading_of, takes_reading
+from manylabel.labels import UNKNOWN, LabelTable, ManylabelError
 
 if TYPE_CHECKING:
     from manylabel.compare import Side
+    from manylabel.report import Other, ReportData
     from manylabel.scores import ScoreFile
 
 SHOWN = 10
+MOST = 8  # as many as `manylabel.report.models.LETTERS`
 
 
 @takes_reading
@@ -32,17 +35,22 @@ def compare(
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples of the images.")] = 1000,
     out: Annotated[Path | None, typer.Option(help="Write the cells that got worse here, as a CSV.")] = None,
     json_: Annotated[Path | None, typer.Option("--json", help="Write all numbers here.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write an HTML report here: the first side's, the others laid over it.")
+    ] = None,
 ) -> None:
     """Compare models on the same images: differences with paired intervals, churn, McNemar, regressions.
 
     Runs decide by their own thresholds, score files at logit 0 or probability 0.5.
 
-    Example: `manylabel compare runs/ridge runs/cprfl --out regressions.csv`
+    Example: `manylabel compare runs/ridge runs/cprfl --out regressions.csv --report compared.html`
     """
     from manylabel.compare import compare as judge
 
     if len(sides) < 2:
         raise ManylabelError(f"compare wants two or more runs or score files, got {len(sides)}")
+    if report is not None and len(sides) > MOST:
+        raise ManylabelError(f"--report lays at most {MOST} sides over each other, got {len(sides)}: name fewer")
     opened = [open_side(path, kind, split) for path in sides]
     truth, counts = truth_of(opened, labels, reading)
     ids, names = common([one.file for one in opened], truth)
@@ -50,9 +58,10 @@ def compare(
     train = None if counts is None else counts[places(truth.names, names)]
     ready = [one.side(ids, names) for one in opened]
     typer.echo(f"{len(ids):,} images, {len(names):,} classes, {100 * (state == UNKNOWN).mean():.1f} % of cells unknown")
-    results, lost = {}, []
+    results, lost, found = {}, [], []
     for other in ready[1:]:
         result = judge(ready[0], other, state, train_counts=train, number=resamples)
+        found.append(result)
         typer.echo(told(ready[0].name, other.name, result, names))
         results[other.name] = plain(result, names)
         lost += [(other.name, ids[i], names[c], int(state[i, c] > 0)) for i, c in result["cells"].regressions]
@@ -61,16 +70,27 @@ def compare(
     if json_ is not None:
         json_.write_text(json.dumps({"against": ready[0].name, "sides": results}, indent=2) + "\n", encoding="utf-8")
         typer.echo(f"numbers: {json_}")
+    if report is not None:
+        from manylabel.report import write
+
+        page = page_of(opened, found, LabelTable(state, tuple(names), tuple(ids)), train, split, resamples)
+        typer.echo(f"report: {write(report, replace(page, pictures=pictures_of(opened, labels, reading)))}")
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A run or a score file as read: its scores, its decisions (N, C) and probabilities (N, C) or None."""
+    """A run or a score file as read: its scores, its decisions (N, C) and probabilities (N, C) or None.
+
+    A run has also its thresholds (C,), where its rule has them, and its calibration: temperatures and biases (C,).
+    """
 
     name: str
     file: ScoreFile
     decided: np.ndarray
     probabilities: np.ndarray | None
+    thresholds: np.ndarray | None = None
+    calibration: tuple[np.ndarray, np.ndarray] | None = None
+    folder: Path | None = None
 
     def side(self, ids: list[str], names: list[str]) -> Side:
         """The part that all have in common, in one order."""
@@ -79,6 +99,22 @@ class Opened:
         cells = np.ix_(places(self.file.ids.tolist(), ids), places(self.file.names.tolist(), names))
         own = None if self.probabilities is None else self.probabilities[cells]
         return Side(self.name, self.file.scores[cells], self.decided[cells], own)
+
+    def other(self, table: LabelTable, result: dict[str, Any], name: str) -> Other:
+        """The same as a report lays it over the first side's."""
+        from manylabel.report import Other
+
+        own, columns = self.side(list(table.ids), list(table.names)), self.columns(table)
+        cuts = None if self.thresholds is None else self.thresholds[columns]
+        ruled = own.decisions if self.folder is not None and cuts is None else None
+        return Other(
+            name, own.scores, self.file.kind, thresholds=cuts, probabilities=own.probabilities, decisions=ruled,
+            comparison=result,
+        )  # fmt: skip
+
+    def columns(self, table: LabelTable) -> np.ndarray:
+        """Where the table's classes stand in the file."""
+        return places(self.file.names.tolist(), table.names)
 
 
 def open_side(path: Path, kind: str | None, split: str) -> Opened:
@@ -99,7 +135,75 @@ def open_side(path: Path, kind: str | None, split: str) -> Opened:
     file, content = load(scores), json.loads(own.read_text(encoding="utf-8"))
     columns = places(content["names"], file.names.tolist())
     temperatures, biases = (np.array(content[key], np.float64)[columns] for key in ("temperatures", "biases"))
-    return Opened(str(path), file, read_decisions(own, file)[0], sigmoid(file.scores / temperatures + biases))
+    decided, cuts = read_decisions(own, file)
+    probabilities = sigmoid(file.scores / temperatures + biases)
+    return Opened(str(path), file, decided, probabilities, cuts, (temperatures, biases), path)
+
+
+def page_of(
+    opened: list[Opened], found: list[dict[str, Any]], table: LabelTable, train: np.ndarray | None, split: str,
+    resamples: int,
+) -> ReportData:  # fmt: skip
+    """The report of the first side with the others laid over it, without pictures."""
+    from manylabel.config import command_line
+    from manylabel.metrics import Settings, evaluate
+    from manylabel.report import ReportData
+    from manylabel.scores import ScoreFile
+
+    first, names = opened[0], several([one.name for one in opened])
+    own, columns = first.side(list(table.ids), list(table.names)), first.columns(table)
+    cuts = None if first.thresholds is None else first.thresholds[columns]
+    scales = (None, None) if first.calibration is None else tuple(one[columns] for one in first.calibration)
+    numbers = evaluate(
+        own.scores, table.state, names=table.names, train_counts=train, decisions=own.decisions, thresholds=cuts,
+        probabilities=own.probabilities, settings=Settings(resamples=resamples),
+    )  # fmt: skip
+    return ReportData(
+        title=" against ".join(Path(name).name for name in names[:2]) + (" and others" if len(names) > 2 else ""),
+        scores=ScoreFile(np.array(table.ids), np.array(table.names), own.scores, first.file.kind, table.state),
+        metrics={**numbers, "part": split}, thresholds=cuts, temperatures=scales[0], biases=scales[1],
+        decisions=own.decisions if first.folder is not None and cuts is None else None,
+        parts={split: table.state}, command=command_line(), name=names[0],
+        others=[one.other(table, result, name) for one, result, name in zip(opened[1:], found, names[1:])],
+    )  # fmt: skip
+
+
+def several(names: list[str]) -> list[str]:
+    """The names, a repeated one with its number.
+
+    >>> several(["a.npz", "b.npz", "a.npz"])
+    ['a.npz', 'b.npz', 'a.npz (2)']
+    """
+    seen = [names[: k + 1].count(name) for k, name in enumerate(names)]
+    return [name if number == 1 else f"{name} ({number})" for name, number in zip(names, seen)]
+
+
+def pictures_of(opened: list[Opened], labels: str | None, reading: dict[str, Any]) -> Callable[[str], bytes | None]:
+    """Image id -> small JPEG or None: from the label file's images, else a run's, else a file of that very name."""
+    from manylabel.config import read_toml
+    from manylabel.data.images import thumbnail_jpeg
+
+    known: dict[str, Any] = {}
+    sources = [(labels, reading)] if labels is not None else []
+    for one in opened:
+        settings = one.folder / "config.toml" if one.folder is not None else None
+        if settings is not None and settings.exists():
+            trained = read_toml(settings)
+            sources.append((trained.get("data", {}).get("path"), reading_of(trained)))
+    for path, options in sources:
+        if not known and path is not None and Path(path).exists():
+            try:
+                dataset = read(path, options)
+            except ManylabelError as error:  # numbers need no pictures
+                typer.echo(f"note: no pictures from {path}: {error}", err=True)
+            else:
+                known = dict(zip(dataset.labels.ids, dataset.paths))
+
+    def picture(image: str) -> bytes | None:
+        path = Path(known.get(image, image))
+        return thumbnail_jpeg(path, 160) if path.is_file() else None
+
+    return picture
 
 
 def truth_of(opened: list[Opened], labels: str | None, reading: dict[str, Any]) -> tuple[Any, np.ndarray | None]:

@@ -10,9 +10,10 @@ import os
 from pathlib import Path
 
 from manylabel.report.inputs import ReportData
+from manylabel.report.models import Other
 from manylabel.report.page import render
 
-__all__ = ["ReportData", "render", "write"]
+__all__ = ["Other", "ReportData", "render", "write"]
 
 
 def write(path: str | Path, data: ReportData) -> Path:

@@ -91,36 +91,41 @@ def by_need(shown: dict[str, Any], *, first: int = 24) -> Iterator[int]:
 
 
 def add_pictures(
-    shown: dict[str, Any], pictures: Callable[[str], bytes | None], *, room: int, most: int
-) -> tuple[int, list[str]]:
-    """Give images of the gallery their `picture`, at most `room` bytes of page and `most` pictures.
+    wanted: list[list[str]], pictures: Callable[[str], bytes | None], *, room: int, most: int
+) -> tuple[dict[str, str], int, list[str]]:
+    """Image id -> picture for the galleries' images in turn, at most `room` bytes of page and `most` pictures.
 
-    Returns how many images found no room, and one line for each picture that could not be had.
+    Arguments:
+        wanted: of each gallery the images in the order in which they deserve a picture.
+
+    Returns also how many images found no room, and one line for each picture that could not be had.
     """
     missing: list[str] = []
-    left_out = given = 0
-    for k in dict.fromkeys(by_need(shown)):
-        image = shown["images"][k]
-        if given == most:
+    found: dict[str, str] = {}
+    left_out = 0
+    turns = (identity for turn in zip_longest(*wanted) for identity in turn if identity is not None)
+    for identity in dict.fromkeys(turns):
+        if len(found) == most:
             left_out += 1
             continue
-        url, problem = data_url(image["id"], pictures)
+        url, problem = data_url(identity, pictures)
         if url is None:
-            missing.append(f"{image['id']}: {problem}")
-        elif len(url) + 20 > room:
+            missing.append(f"{identity}: {problem}")
+            continue
+        size = len(url) + 6 * len(identity) + 8  # a name may be escaped letter by letter
+        if size > room:
             left_out += 1
         else:
-            image["picture"] = url
-            room -= len(url) + 20
-            given += 1
-    return left_out, missing
+            found[identity] = url
+            room -= size
+    return found, left_out, missing
 
 
 def data_url(identity: str, pictures: Callable[[str], bytes | None]) -> tuple[str | None, str]:
     """A picture as a data URL, or None and the reason."""
     try:
         content = pictures(identity)
-    except (OSError, ManylabelError) as error:
+    except (OSError, LookupError, ManylabelError) as error:
         return None, str(error) or type(error).__name__
     if not content:
         return None, "no picture was given"

@@ -68,12 +68,17 @@ def hero(metrics: Mapping[str, Any]) -> str:
     )
 
 
-def forest(metrics: Mapping[str, Any]) -> str:
-    """Every headline number as a point with its interval on one scale of 0 to 100."""
+def meanings(metrics: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Key -> name and meaning of every headline number, with the bounds of the groups filled in."""
     groups = metrics.get("groups") or {}
     head, tail = groups.get("head_from", 100), groups.get("tail_below", 20)
     bounds = {"head": head, "tail": tail, "below_head": head - 1}
-    rows = [forest_row(metrics, key, name, words.format(**bounds)) for key, (name, words) in HEADLINE.items()]
+    return {key: (name, words.format(**bounds)) for key, (name, words) in HEADLINE.items()}
+
+
+def forest(metrics: Mapping[str, Any]) -> str:
+    """Every headline number as a point with its interval on one scale of 0 to 100."""
+    rows = [forest_row(metrics, key, name, words) for key, (name, words) in meanings(metrics).items()]
     caption = f"Point: the number. Line: its {level_words(metrics)} over images."
     if not any(interval(metrics, key) for key in HEADLINE):
         caption = "No bootstrap intervals were given."

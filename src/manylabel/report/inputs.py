@@ -10,7 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from manylabel.decisions.platt import sigmoid
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, ManylabelError
+from manylabel.report.models import Model, Other, check_names, check_shape
 
 
 class Scored(Protocol):
@@ -49,6 +51,14 @@ class ReportData:
         config: what the run was made with, nested as in config.json.
         command: the command that repeats the run.
         notes: sentences the reader should see first, such as damaged images or classes left out.
+        name: of this model, beside others; "this model" if not said.
+        others: other models' answers for the same images and classes, laid over this one's.
+        decisions: (N, C) bool, what a rule without a threshold a class decided, such as `top_k`. None: score >=
+            threshold.
+        threshold_intervals: (C, 2) where most thresholds of resampled validation images lie, NaN for none.
+        findings: suspected label errors in the order of their rank, such as `manylabel.audits.findings.find` gives:
+            objects with `rank`, `image`, `label`, `given`, `suggested`, `confidence`, `reasons` and, if they have
+            them, `verdict`, `category` and `severity`.
     """
 
     title: str
@@ -63,6 +73,11 @@ class ReportData:
     config: Mapping[str, Any] | None = None
     command: str = ""
     notes: Sequence[str] = ()
+    name: str = ""
+    others: Sequence[Other] = ()
+    decisions: ArrayLike | None = None
+    threshold_intervals: ArrayLike | None = None
+    findings: Sequence[Any] = ()
 
     def __post_init__(self) -> None:
         shape = (len(self.scores.ids), len(self.scores.names))
@@ -77,14 +92,17 @@ class ReportData:
                 raise ManylabelError(f"{what} must be (images, classes) = {shape}, got {np.shape(array)}")
         self._check_finite()
         for what in ("thresholds", "temperatures", "biases"):
-            array = getattr(self, what)
-            if array is not None and np.shape(array) != shape[1:]:
-                raise ManylabelError(f"{what} must hold one number per class {shape[1:]}, got {np.shape(array)}")
+            check_shape(what, getattr(self, what), shape[1:])
+        check_shape("decisions", self.decisions, shape)
+        check_shape("threshold_intervals", self.threshold_intervals, (shape[1], 2), "(classes, low and high)")
         if (self.temperatures is None) != (self.biases is None):
             raise ManylabelError("temperatures and biases calibrate together: give both or neither")
         for part, state in self.parts.items():
             if np.ndim(state) != 2 or np.shape(state)[1] != shape[1]:
                 raise ManylabelError(f"part {part!r} must be (images, {shape[1]}), got {np.shape(state)}")
+        for other in self.others:
+            other.check(shape)
+        check_names([self.model_name, *(other.name for other in self.others)])
 
     @property
     def systems(self) -> bool:
@@ -135,14 +153,18 @@ class ReportData:
 
     @cached_property
     def cuts(self) -> NDArray[np.float64]:
-        """(C,) threshold in force for each class; NaN where a class is never decided."""
+        """(C,) threshold of each class; NaN where a class has none: never decided, or decided by another rule."""
         if self.thresholds is not None:
             return np.asarray(self.thresholds, np.float64)
+        if self.decisions is not None:
+            return np.full(len(self.names), np.nan)
         return np.full(len(self.names), 0.0 if self.scores.kind == "logit" else 0.5)
 
     @cached_property
     def decided(self) -> NDArray[np.bool_]:
-        """(N, C) score >= threshold; a NaN threshold decides nothing."""
+        """(N, C) the decisions given, else score >= threshold; a NaN threshold decides nothing."""
+        if self.decisions is not None:
+            return np.asarray(self.decisions, np.bool_).reshape(self.values.shape)
         return self.values >= self.cuts
 
     @cached_property
@@ -151,6 +173,25 @@ class ReportData:
         if self.temperatures is not None and self.biases is not None:
             return sigmoid(self.values / np.asarray(self.temperatures, np.float64) + np.asarray(self.biases))
         return sigmoid(self.values) if self.scores.kind == "logit" else self.values
+
+    @property
+    def model_name(self) -> str:
+        """What the legends call this model."""
+        return self.name or "this model"
+
+    @cached_property
+    def models(self) -> list[Model]:
+        """This model first, then the others."""
+        scales = None
+        if self.temperatures is not None and self.biases is not None:
+            scales = np.stack([np.asarray(self.temperatures, np.float64), np.asarray(self.biases, np.float64)], 1)
+        own = Model(self.model_name, self.scores.kind, self.values, self.cuts, self.decided, None, scales)
+        return [own, *(other.model for other in self.others)]
+
+    @property
+    def groups(self) -> NDArray[np.str_]:
+        """(C,) head, medium, tail or "" where it is not known."""
+        return np.array([str(entry.get("group") or "") for entry in self.per_class], np.str_)
 
     @cached_property
     def per_class(self) -> list[Mapping[str, Any]]:
@@ -190,13 +231,3 @@ class ReportData:
     def unknown(self) -> NDArray[np.bool_]:
         """(N, C) cells nobody judged."""
         return self.labels == UNKNOWN
-
-
-def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logistic function, finite for every finite x.
-
-    >>> sigmoid(np.array([-1e4, 0.0, 1e4])).tolist()
-    [0.0, 0.5, 1.0]
-    """
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1.0, small) / (1.0 + small)

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from manylabel.labels import PRESENT
+from manylabel.report import all_numbers, confused, optional
 from manylabel.report.headline import forest, hero, summary
 from manylabel.report.inputs import ReportData
+from manylabel.report.payload import Prepared
 from manylabel.report.words import number, percent, text
 
 STEPS = "".join(f'<span><i style="opacity:{v**0.5:.2f}"></i>{100 * v:g} %</span>' for v in (0.01, 0.05, 0.2, 0.5, 1))
@@ -18,9 +20,15 @@ LEGEND = f'<p class="legend scripted"><span><i class="zero"></i>0 %</span>{STEPS
 """The heat maps' scale: opacity is the square root of the share."""
 
 
-def all_sections(data: ReportData, payload: dict[str, Any], notes: list[str], *, rows: int) -> dict[str, str]:
+def all_sections(
+    data: ReportData, payload: dict[str, Any], ready: Prepared, notes: list[str], *, rows: int
+) -> dict[str, str]:
     """Template slot -> HTML."""
     return {
+        **optional.sections(data, payload, ready),
+        "reliability_lead": reliability_lead(data),
+        "confused_pairs": confused.pairs_table(data, ready.pairs),
+        "all_numbers": all_numbers.section(data),
         "title": text(data.title),
         "summary": summary(data),
         "hero": hero(data.metrics),
@@ -67,9 +75,10 @@ def class_table(data: ReportData, rows: int) -> str:
     positives |= {part: (state == PRESENT).sum(axis=0) for part, state in data.all_parts.items()}
     unknown = data.unknown.mean(axis=0) if len(data.ids) else np.full(len(data.names), np.nan)
     parts = "".join(f'<th scope="col" class="n">{text(p)} positives' for p in positives)
+    between = '<th scope="col" class="n">its interval' if data.threshold_intervals is not None else ""
     head = (
         '<tr><th scope="col">class<th scope="col">group<th scope="col" class="n">AP %<th scope="col" class="n">F1 %'
-        f'<th scope="col" class="n">threshold{parts}<th scope="col" class="n">unknown %'
+        f'<th scope="col" class="n">threshold{between}{parts}<th scope="col" class="n">unknown %'
     )
     body = "".join(class_row(data, c, positives, float(unknown[c])) for c in data.order[:rows].tolist())
     return f"<thead>{head}<tbody>{body}"
@@ -85,23 +94,60 @@ def class_row(data: ReportData, c: int, positives: Mapping[str, Any], unknown: f
     return (
         f'<tr data-i="{c}"><th scope="row"><button type="button">{text(data.names[c])}</button>'
         f'<td class="g is-{text(group)}">{text(group)}<td class="n ap"{bar}>{percent(ap)}'
-        f'<td class="n">{percent(entry.get("f1"))}<td class="n">{number(cut)}{counts}<td class="n">{percent(unknown)}\n'
+        f'<td class="n">{percent(entry.get("f1"))}<td class="n">{number(cut)}{interval_cell(data, c)}'
+        f'{counts}<td class="n">{percent(unknown)}\n'
     )
+
+
+def interval_cell(data: ReportData, c: int) -> str:
+    """The threshold's interval, sorted by its width; nothing where no class has one."""
+    if data.threshold_intervals is None:
+        return ""
+    low, high = (float(end) for end in np.asarray(data.threshold_intervals, np.float64)[c])
+    if math.isnan(low) or math.isnan(high):
+        return '<td class="n">–'
+    ends = [number(end) if math.isfinite(end) else "never" for end in (low, high)]
+    return f'<td class="n" data-v="{high - low:.6g}">{ends[0]} – {ends[1]}'
 
 
 def threshold_lead(data: ReportData) -> str:
     """Where the thresholds and probabilities on this page come from."""
-    start = "0" if data.scores.kind == "logit" else "0.5"
-    cuts = (
-        "The stored threshold of each class is marked with a ring."
-        if data.thresholds is not None
-        else f"No thresholds were given: the ring marks {start}, a probability of one half, for every class."
-    )
+    words = [cut_words(data)]
+    if data.threshold_intervals is not None:
+        words.append("The shade around it holds most of the thresholds that resampled validation images would give.")
     if data.temperatures is not None:
-        return f"{cuts} Probabilities are calibrated per class."
-    if data.scores.kind == "logit":
-        return f"{cuts} Probabilities are the sigmoid of the score, not calibrated."
-    return f"{cuts} Probabilities are the scores as given, not calibrated here."
+        words.append("Probabilities are calibrated per class.")
+    elif data.scores.kind == "logit":
+        words.append("Probabilities are the sigmoid of the score, not calibrated.")
+    else:
+        words.append("Probabilities are the scores as given, not calibrated here.")
+    return " ".join(words)
+
+
+def cut_words(data: ReportData) -> str:
+    """What decides, and where the slider starts."""
+    if data.decisions is not None:
+        start = "the stored threshold" if data.thresholds is not None else "the best F1 on these very images"
+        return (
+            "Decisions on this page are those of a rule that was given, marked with a diamond, and need not be a cut"
+            f" of the score: the slider starts at {start} and changes no other section."
+        )
+    if data.thresholds is not None:
+        return "The stored threshold of each class is marked with a ring."
+    start = "0" if data.scores.kind == "logit" else "0.5"
+    return f"No thresholds were given: the ring marks {start}, a probability of one half, for every class."
+
+
+def reliability_lead(data: ReportData) -> str:
+    """What the diagram shows and which probabilities it is of."""
+    shown = "Raw and calibrated probabilities are both drawn." if data.models[0].scales is not None else ""
+    return (
+        "Whether probabilities mean what they say: of the known cells given some probability, what share are"
+        " positives. Fifteen bins, of equal numbers of cells (equal mass: equal probabilities stay together, bins"
+        " can be fewer) or of equal width. ECE is the mean distance of a bin’s share from its mean probability,"
+        " weighted by cells; small classes read too high. Groups and all cells are pooled, and the mean over their"
+        f" classes, as metrics.json has it, stands beside. {shown}"
+    )
 
 
 def pairs(payload: dict[str, Any], *, most: int = 20) -> str:
@@ -122,7 +168,8 @@ def pairs(payload: dict[str, Any], *, most: int = 20) -> str:
         for p, n, i, j in sorted(cells, key=lambda cell: (-cell[0], -cell[1]))[:most]
     )
     head = '<tr><th scope="col">given<th scope="col">also<th scope="col" class="n">%<th scope="col" class="n">images'
-    return f"<details><summary>Strongest pairs as a table ({text(what)})</summary><table>{head}{rows}</table></details>"
+    summary = f"<summary>Strongest pairs as a table ({text(what)})</summary>"
+    return f'<details>{summary}<div class="scroll"><table>{head}{rows}</table></div></details>'
 
 
 def unknown_lead(shares: Mapping[str, list[float | None]]) -> str:
