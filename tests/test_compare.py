@@ -95,3 +95,12 @@ def test_published_totals_are_checked_against_their_groups():
     # HP-DVAL prints 76.19 / 72.05 / 79.12 / 75.96 for head, medium, tail and total of COCO-LT: medium and tail swapped
     assert table_total([(76.19, 22), (72.05, 33), (79.12, 25)]) == pytest.approx(75.40, abs=0.01)
     assert table_total([(76.19, 22), (79.12, 33), (72.05, 25)]) == pytest.approx(76.10, abs=0.01)
+
+
+def test_where_no_class_has_a_positive_nothing_is_told_and_nothing_breaks():
+    labels = np.full((5, 2), -1, np.int8)
+    sides = [Side(name, np.random.default_rng(k).random((5, 2))) for k, name in enumerate("ab")]
+    result = compare(*sides, labels, train_counts=[5, 500])
+    assert np.isnan(result["numbers"]["map"]["difference"])
+    assert np.isnan(result["classes"]["interval"]).all()
+    assert result["numbers"]["map_tail"]["verdict"] == "undecided"

@@ -193,7 +193,7 @@ def _interval(differences: Array, tail: float) -> Array:
     estimate = differences[0]
     known = ~np.isnan(estimate)
     result = np.full((len(estimate), 2), np.nan)
-    if len(differences) > 1:
+    if len(differences) > 1 and known.any():
         low, high = np.nanquantile(differences[1:, known], [tail, 1 - tail], axis=0)
         result[known] = np.stack([2 * estimate[known] - high, 2 * estimate[known] - low], axis=1)
     return result
