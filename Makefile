@@ -6,7 +6,7 @@ UV := .venv/bin/uv
 LINKS = $${UV_FIND_LINKS-$$(.venv/bin/pip config get global.find-links 2>/dev/null || true)}
 
 .PHONY: demo test lint format docs slow realdata clean \
-	bench-step bench-metrics bench-encode bench-coco80 bench-flagship bench-auto bench-finetune bench-ablation bench-regimes bench-clip-scores bench-right-half
+	bench-step bench-metrics bench-encode bench-coco80 bench-flagship bench-auto bench-finetune bench-ablation bench-regimes bench-clip-scores bench-right-half bench-adathresh
 
 demo: .venv/demo
 	$(PY) -m manylabel demo
@@ -54,6 +54,8 @@ bench-regimes: .venv/dev
 	$(PY) benchmarks/regimes.py
 bench-clip-scores: .venv/dev
 	$(PY) benchmarks/clip_scores.py
+bench-adathresh: .venv/dev
+	$(PY) benchmarks/adathresh.py
 bench-right-half: .venv/dev
 	$(PY) benchmarks/right_half.py
 

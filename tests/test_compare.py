@@ -92,7 +92,7 @@ def test_without_decisions_or_probabilities_nothing_is_guessed():
 
 
 def test_published_totals_are_checked_against_their_groups():
-    # HP-DVAL prints 76.19 / 72.05 / 79.12 / 75.96 for head, medium, tail and total of COCO-LT: medium and tail swapped
+    # HP-DVAL prints 76.19 / 72.05 / 79.12 / 75.96 for head, medium, tail and total of COCO-LT: head and medium swapped
     assert table_total([(76.19, 22), (72.05, 33), (79.12, 25)]) == pytest.approx(75.40, abs=0.01)
     assert table_total([(76.19, 22), (79.12, 33), (72.05, 25)]) == pytest.approx(76.10, abs=0.01)
 

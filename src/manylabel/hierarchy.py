@@ -91,7 +91,7 @@ def close_up(decisions: NDArray[np.bool_], parents: Parents) -> NDArray[np.bool_
     >>> close_up(np.array([[False, False, True]]), [[], [0], [1]])
     array([[ True,  True,  True]])
     """
-    return np.asarray(decisions, np.bool_) @ ancestors(parents)
+    return np.asarray(np.asarray(decisions, np.float32) @ ancestors(parents).astype(np.float32) > 0)
 
 
 def close_down(decisions: NDArray[np.bool_], parents: Parents) -> NDArray[np.bool_]:
@@ -101,7 +101,7 @@ def close_down(decisions: NDArray[np.bool_], parents: Parents) -> NDArray[np.boo
     array([[ True, False, False]])
     """
     missing = ~np.asarray(decisions, np.bool_)
-    return ~(missing @ ancestors(parents).T)
+    return np.asarray(missing.astype(np.float32) @ ancestors(parents).T.astype(np.float32) == 0)
 
 
 def coherent(scores: NDArray[np.floating], parents: Parents) -> NDArray[np.floating]:

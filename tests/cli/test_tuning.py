@@ -16,7 +16,7 @@ from manylabel.scores import ScoreFile, load
 
 RULES = [
     "f1", "f1=2", "precision=0.8", "recall=0.7", "cost=5:1", "prevalence", "top_k=2", "label_count", "sparsemax",
-    "risk=0.8", "risk=0.6:precision", "fixed=0.4", "lp_icp=0.2",
+    "risk=0.8", "risk=0.6:precision", "fixed=0.4", "lp_icp=0.2", "adathresh=5",
 ]  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def test_is_the_minimum_of_the_stated_objective():
         margins = labels[known, c] * (np.exp(d) * logits[known, c] + e)
         return np.log1p(np.exp(-margins)).sum() + 5.0 / 2 * (d**2 + e**2)
 
-    d, e = newton(logits, labels, 5.0)
+    d, e = newton(logits, labels == 1, labels == -1, 5.0)
     for c in range(3):
         here = objective(d[c], e[c], c)
         for step_d, step_e in ((1e-3, 0), (-1e-3, 0), (0, 1e-3), (0, -1e-3), (1e-3, 1e-3), (-1e-3, 1e-3)):

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from manylabel.decisions.platt import PRIOR, sigmoid
+from manylabel.decisions.platt import PRIOR, newton
 from manylabel.labels import ABSENT, PRESENT
 
 Array = NDArray[np.float64]
 
 BINS = 512  # between a class's lowest and highest score
 BLOCK = 32
-ITERATIONS, TOLERANCE = 100, 1e-9
-SLACK = 1e-12  # a loss no worse than by rounding is not worse: else the last steps are halved for nothing
 
 
 @dataclass(frozen=True)
@@ -83,48 +81,3 @@ def fit(values: Array, positives: Array, negatives: Array, *, shrinkage: float =
     d, e = np.zeros(values.shape[1]), np.zeros(values.shape[1])
     d[own], e[own] = newton(slope * values[:, own] + offset, positives[:, own], negatives[:, own], shrinkage)
     return np.exp(d) * slope, np.exp(d) * offset + e
-
-
-def newton(u: Array, positives: Array, negatives: Array, shrinkage: float) -> tuple[Array, Array]:
-    """(d, e) of each column of u (B, C), by damped Newton steps from 0, minimising
-
-    sum of n1 log(1 + exp(-m)) + n0 log(1 + exp(m)) + shrinkage / 2 (d^2 + e^2),   m = exp(d) u + e.
-    """
-
-    def loss(d: Array, e: Array) -> Array:
-        m = np.exp(d) * u + e
-        bend = np.log1p(np.exp(-np.abs(m)))
-        cost = positives * (bend + np.maximum(-m, 0)) + negatives * (bend + np.maximum(m, 0))
-        return np.asarray(cost.sum(axis=0) + shrinkage / 2 * (d**2 + e**2))
-
-    d, e = np.zeros(u.shape[1]), np.zeros(u.shape[1])
-    value = loss(d, e)
-    for _ in range(ITERATIONS):
-        step_d, step_e = _step(u, positives, positives + negatives, (d, e), shrinkage)
-        size = np.minimum(1, 2 / np.maximum(np.abs(step_d), 1e-300))  # no jump of the slope beyond exp(2)
-        allowed = value + SLACK * np.abs(value)
-        for _ in range(30):
-            trial = loss(d + size * step_d, e + size * step_e)
-            if not (trial > allowed).any():
-                break
-            size = np.where(trial > allowed, size / 2, size)
-        size = np.where(trial > allowed, 0, size)
-        d, e, value = d + size * step_d, e + size * step_e, np.minimum(trial, value)
-        if max(np.abs(size * step_d).max(initial=0), np.abs(size * step_e).max(initial=0)) < TOLERANCE:
-            break
-    return d, e
-
-
-def _step(u: Array, positives: Array, number: Array, at: tuple[Array, Array], shrinkage: float) -> tuple[Array, Array]:
-    """One Newton step of each column; where the curvature is not that of a minimum, by the Fisher information."""
-    d, e = at
-    scaled = np.exp(d) * u  # dm/dd, and its own derivative
-    p = sigmoid(scaled + e)
-    residual, information = number * p - positives, number * p * (1 - p)
-    bend = (residual * scaled).sum(axis=0)
-    down_d, down_e = bend + shrinkage * d, residual.sum(axis=0) + shrinkage * e
-    dd = (information * scaled**2).sum(axis=0) + shrinkage
-    de, ee = (information * scaled).sum(axis=0), information.sum(axis=0) + shrinkage
-    dd = np.where((dd + bend) * ee > de**2, dd + bend, dd)
-    determinant = dd * ee - de**2
-    return (de * down_e - ee * down_d) / determinant, (de * down_d - dd * down_e) / determinant

@@ -32,7 +32,7 @@ def tune(
         str,
         typer.Option(
             help="f1, f1=BETA, precision=0.9, recall=0.9, cost=MISS:ALARM, prevalence, top_k=3, label_count, sparsemax,"
-            " risk=0.9 (guaranteed recall), risk=0.9:precision, fixed=0.5, lp_icp=0.1."
+            " risk=0.9 (guaranteed recall), risk=0.9:precision, fixed=0.5, lp_icp=0.1, adathresh."
         ),
     ] = "f1",
     out: Annotated[Path, typer.Option(help="Where to write the rule.")] = Path("decisions.json"),

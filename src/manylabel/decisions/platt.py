@@ -15,6 +15,7 @@ BLOCK = 64  # classes fitted at once
 PRIOR = 1e-3  # shrinkage of the pooled fit: only keeps separable data finite
 ITERATIONS = 100
 TOLERANCE = 1e-9
+SLACK = 1e-12  # a loss no worse than by rounding is not worse: else the last steps are halved for nothing
 
 
 class Platt:
@@ -67,7 +68,7 @@ class Platt:
         for start in range(0, len(own), BLOCK):
             block = own[start : start + BLOCK]
             logits = slope * scores[:, block].astype(np.float64) + offset
-            steepness[block], shift[block] = newton(logits, labels[:, block], self.shrinkage)
+            steepness[block], shift[block] = newton(logits, present[:, block], absent[:, block], self.shrinkage)
         self.temperatures = 1 / (np.exp(steepness) * slope)
         self.biases = np.exp(steepness) * offset + shift
         return self
@@ -107,57 +108,63 @@ def _pooled(scores: NDArray[np.floating], labels: NDArray[np.int8]) -> tuple[flo
     known = labels != UNKNOWN
     cells = scores[known].astype(np.float64)
     centre, spread = cells.mean(), cells.std() or 1.0
-    steepness, shift = newton((cells - centre)[:, None] / spread, labels[known][:, None], PRIOR)
+    truth = labels[known][:, None]
+    steepness, shift = newton((cells - centre)[:, None] / spread, truth == PRESENT, truth == ABSENT, PRIOR)
     slope = float(np.exp(steepness[0]) / spread)
     return slope, float(shift[0] - slope * centre)
 
 
-def newton(logits: Array, labels: NDArray[np.int8], shrinkage: float) -> tuple[Array, Array]:
-    """(d, e) of each column: sigmoid(exp(d) logit + e) fitted to the known cells by damped Newton steps.
+def newton(u: Array, positives: NDArray[Any], negatives: NDArray[Any], shrinkage: float) -> tuple[Array, Array]:
+    """(d, e) of each column: sigmoid(exp(d) u + e) fitted by damped Newton steps from 0, minimising
 
-    Minimises sum of log(1 + exp(-y m)) + shrinkage / 2 (d^2 + e^2), m = exp(d) logit + e, y = -1 or 1. The
-    exponential keeps the slope positive without a constraint.
+    sum of n1 log(1 + exp(-m)) + n0 log(1 + exp(m)) + shrinkage / 2 (d^2 + e^2),   m = exp(d) u + e,
+
+    n1 and n0 being how many positives and negatives were met at each u. The exponential keeps the slope positive
+    without a constraint.
+
+    Arguments:
+        u: (B, C) logits.
+        positives, negatives: (B, C) counts, or masks; where both are 0 the label is unknown.
+        shrinkage: above 0.
     """
-    known = labels != UNKNOWN
-    truth = labels == PRESENT
 
-    def loss(d: Array, e: Array) -> Array:  # an unknown cell, label 0, adds the constant log 2
-        margins = labels * (np.exp(d) * logits + e)
-        cost = np.log1p(np.exp(-np.abs(margins))) - np.minimum(margins, 0)  # log(1 + exp(-margin))
-        return cost.sum(axis=0) + shrinkage / 2 * (d**2 + e**2)
+    def loss(d: Array, e: Array) -> Array:
+        m = np.exp(d) * u + e
+        bend = np.log1p(np.exp(-np.abs(m)))
+        cost = positives * (bend + np.maximum(-m, 0)) + negatives * (bend + np.maximum(m, 0))
+        return np.asarray(cost.sum(axis=0) + shrinkage / 2 * (d**2 + e**2))
 
-    d, e = np.zeros(logits.shape[1]), np.zeros(logits.shape[1])
+    number = positives.astype(np.int64) + negatives if positives.dtype == np.bool_ else positives + negatives
+    d, e = np.zeros(u.shape[1]), np.zeros(u.shape[1])
     value = loss(d, e)
     for _ in range(ITERATIONS):
-        step_d, step_e = _newton_step(logits, truth, known, d, e, shrinkage)
+        step_d, step_e = _step(u, positives, number, (d, e), shrinkage)
         size = np.minimum(1, 2 / np.maximum(np.abs(step_d), 1e-300))  # no jump of the slope beyond exp(2)
-        for _ in range(30):  # halve until no column gets worse
+        allowed = value + SLACK * np.abs(value)
+        for _ in range(30):
             trial = loss(d + size * step_d, e + size * step_e)
-            worse = trial > value
-            if not worse.any():
+            if not (trial > allowed).any():
                 break
-            size = np.where(worse, size / 2, size)
-        size = np.where(trial > value, 0, size)
+            size = np.where(trial > allowed, size / 2, size)
+        size = np.where(trial > allowed, 0, size)
         d, e, value = d + size * step_d, e + size * step_e, np.minimum(trial, value)
-        if max(np.abs(size * step_d).max(), np.abs(size * step_e).max()) < TOLERANCE:
+        if max(np.abs(size * step_d).max(initial=0), np.abs(size * step_e).max(initial=0)) < TOLERANCE:
             break
     return d, e
 
 
-def _newton_step(
-    logits: Array, truth: NDArray[np.bool_], known: NDArray[np.bool_], d: Array, e: Array, shrinkage: float
+def _step(
+    u: Array, positives: NDArray[Any], number: NDArray[Any], at: tuple[Array, Array], shrinkage: float
 ) -> tuple[Array, Array]:
-    """Minus the inverse Hessian times the gradient, a 2 x 2 solve for each column."""
-    scaled = np.exp(d) * logits  # dm/dd, and d2m/dd2 too
+    """One Newton step of each column; where the curvature is not that of a minimum, by the Fisher information."""
+    d, e = at
+    scaled = np.exp(d) * u  # dm/dd, and its own derivative
     p = sigmoid(scaled + e)
-    residual, information = (p - truth) * known, p * (1 - p) * known
+    residual, information = number * p - positives, number * p * (1 - p)
     bend = (residual * scaled).sum(axis=0)
-    gradient_d = bend + shrinkage * d
-    gradient_e = residual.sum(axis=0) + shrinkage * e
+    down_d, down_e = bend + shrinkage * d, residual.sum(axis=0) + shrinkage * e
     dd = (information * scaled**2).sum(axis=0) + shrinkage
-    de = (information * scaled).sum(axis=0)
-    ee = information.sum(axis=0) + shrinkage
-    convex = (dd + bend) * ee > de**2  # elsewhere the Fisher information alone, which always is
-    dd = np.where(convex, dd + bend, dd)
+    de, ee = (information * scaled).sum(axis=0), information.sum(axis=0) + shrinkage
+    dd = np.where((dd + bend) * ee > de**2, dd + bend, dd)
     determinant = dd * ee - de**2
-    return (de * gradient_e - ee * gradient_d) / determinant, (de * gradient_d - dd * gradient_e) / determinant
+    return (de * down_e - ee * down_d) / determinant, (de * down_d - dd * down_e) / determinant

@@ -46,6 +46,8 @@ class Sparsemax:
         present, known = labels == PRESENT, labels != UNKNOWN
         if not present.any():
             raise ManylabelError("the rule 'sparsemax' needs at least one known positive among the labels")
+        judged = known.any(axis=1)
+        cells, present, known = cells[judged], present[judged], known[judged]
         every = -(-len(cells) // MOST)
         cells, present, known = cells[::every], present[::every], known[::every]
         spread = float(cells.std()) or 1.0

@@ -7,6 +7,7 @@ from manylabel.metrics.counting import Counts, count, precision_recall_f1
 from manylabel.metrics.definitions import average_precision_by
 from manylabel.metrics.evaluation import Settings, evaluate
 from manylabel.metrics.groups import frequency_groups
+from manylabel.metrics.hierarchical import count_hierarchical, hierarchical_precision_recall_f, implied
 from manylabel.metrics.lists import evaluate_lists
 from manylabel.metrics.ordering import auroc, ranking_loss
 from manylabel.metrics.per_image import coverage_error, label_ranking_average_precision, one_error
@@ -27,6 +28,7 @@ __all__ = [
     "brier_score",
     "calibration_error",
     "count",
+    "count_hierarchical",
     "count_images",
     "count_sparse",
     "coverage_error",
@@ -36,6 +38,8 @@ __all__ = [
     "frequency_groups",
     "global_average_precision",
     "hamming_loss",
+    "hierarchical_precision_recall_f",
+    "implied",
     "inverse_propensities",
     "jaccard",
     "label_ranking_average_precision",
