@@ -177,3 +177,22 @@ def test_the_report_finds_a_runs_own_pictures(tmp_path, monkeypatch):
     assert pictures("none.jpg") is None
     (photos / "labels.csv").write_text("image,cat\n0.jpg,seven\n")
     assert pictures_of([open_side(folder, None, "test")], None, {})("0.jpg") is None
+
+
+def test_published_tables_are_checked(tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("system,total,head,medium,tail\nours,75.40,76.19,72.05,79.12\ntheirs,75.96,76.19,72.05,79.12\n")
+    done = run("compare", table, "--published", "head=22,medium=33,tail=25")
+    assert done.exit_code == 0, done.exception
+    assert "2 rows: 1 agrees, 1 differs, 0 incomplete" in done.stdout
+    assert (
+        "no split of 80 classes explains all 2 rows; the best explain 1"
+        in run("compare", table, "--published", "80").stdout
+    )
+    table.write_text("system,total,head,tail\nours,0.6000,0.5000,1.0000\n")
+    assert (
+        "one split of the classes explains all 1 rows: head 8, tail 2"
+        in run("compare", table, "--published", "10").stdout
+    )
+    assert "GROUP=NUMBER" in str(run("compare", table, "--published", "head").exception)
+    assert "two or more" in str(run("compare", table).exception)

@@ -7,8 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from manylabel.cli import app
+from manylabel.cli.deciding import decide
 from manylabel.labels import ManylabelError
-from manylabel.scores import ScoreFile, TopFile
+from manylabel.scores import ScoreFile, TopFile, load
 from manylabel.sparse import TopScores
 
 
@@ -158,3 +159,71 @@ def test_groups_of_the_user(folder):
     )
     (folder / "h.csv").write_text("label,group\nCat,animal\n")
     assert "expected the columns class and group" in str(run("evaluate", "s.npz", "--groups", "h.csv").exception)
+
+
+@pytest.fixture
+def animals(folder):
+    """Scores of a poor model for animal, cat and dog as npz, and the hierarchy as CSV."""
+    rng = np.random.default_rng(0)
+    cat, dog = rng.random(200) < 0.4, rng.random(200) < 0.4
+    truth = np.stack([cat | dog, cat, dog], axis=1)
+    labels = np.where(truth, 1, -1).astype(np.int8)
+    scores = 1 / (1 + np.exp(-(rng.normal(size=labels.shape) * [3, 1, 1] + labels)))
+    for part, rows in (("val", slice(0, 100)), ("test", slice(100, 200))):
+        ids = [f"{part}{k}.jpg" for k in range(100)]
+        file = ScoreFile(ids, ["animal", "cat", "dog"], scores[rows] ** 3, "probability", labels[rows])
+        file.save(folder / f"{part}.npz")
+    (folder / "tree.csv").write_text("class,parent\nCat,Animal\nDog,Animal\nAnimal,thing\n")
+    return folder
+
+
+def test_a_hierarchy_completes_precision_and_recall_and_closes_decisions(animals):
+    done = run("evaluate", "test.npz", "--hierarchy", "tree.csv", "--json", "n.json")
+    assert done.exit_code == 0, done.exception
+    assert "with the hierarchy  hp " in done.stdout
+    tree = json.loads((animals / "n.json").read_text())["hierarchical"]
+    low, high = tree["intervals"]["hf"]
+    assert low < tree["hf"] < high
+    tuned = run("tune", "val.npz", "--rule", "fixed=0.5", "--hierarchy", "tree.csv", "--out", "d.json")
+    assert tuned.exit_code == 0, tuned.exception
+    file = load(animals / "test.npz")
+    found = decide(animals / "d.json", file).decisions
+    plain = file.scores >= 0.5
+    np.testing.assert_array_equal(found[:, 1:], plain[:, 1:])
+    np.testing.assert_array_equal(found[:, 0], plain.any(axis=1))
+    assert (found[:, 0] != plain[:, 0]).any()
+    (animals / "none.csv").write_text("class,parent\ncat,feline\n")
+    assert "none of the 3 classes lies above another" in str(
+        run("evaluate", "test.npz", "--hierarchy", "none.csv").exception
+    )
+    (animals / "ring.csv").write_text("class,parent\ncat,animal\nanimal,cat\n")
+    assert "animal above cat above animal" in str(run("evaluate", "test.npz", "--hierarchy", "ring.csv").exception)
+
+
+def test_contradictions_of_a_hierarchy_are_said(animals):
+    file = load(animals / "test.npz")
+    labels = file.labels.copy()
+    row = int(np.flatnonzero(labels[:, 1] > 0)[0])
+    labels[row, 0] = -1
+    ScoreFile(file.ids, file.names, file.scores, file.kind, labels).save(animals / "bad.npz")
+    done = run("evaluate", "bad.npz", "--hierarchy", "tree.csv")
+    assert "1 labels are absent though a class below them is present" in done.stderr
+    audited = run("audit", "bad.npz", "--hierarchy", "tree.csv", "--out", "f.csv")
+    assert audited.exit_code == 0, audited.exception
+    assert "cat is a kind of animal" in (animals / "f.csv").read_text()
+
+
+@pytest.mark.parametrize("name", ["platt", "temperature", "beta", "isotonic"])
+def test_a_calibration_is_kept_with_the_rule_and_applied(animals, name):
+    done = run("tune", "val.npz", "--calibrate", name, "--out", "d.json")
+    assert done.exit_code == 0, done.exception
+    for words, out in ((["--decisions", "d.json", "--report", "r.html"], "after"), ([], "before")):
+        done = run("evaluate", "test.npz", *words, "--json", f"{out}.json")
+        assert done.exit_code == 0, done.exception
+    before, after = (json.loads((animals / f"{part}.json").read_text()) for part in ("before", "after"))
+    assert after["ece"] < before["ece"]
+    assert after["brier"] < before["brier"]
+    assert after["cf1"] > before["cf1"]
+    refused = run("tune", "val.npz", "--calibrate", "plat")
+    assert "Did you mean 'platt'" in str(refused.exception)
+    assert f"--calibrate {name}" in str(run("tune", "val.npz", "--rule", name).exception)

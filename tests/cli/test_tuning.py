@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from manylabel import decisions
 from manylabel.cli import app
-from manylabel.cli.evaluating import read_decisions
+from manylabel.cli.deciding import decide
 from manylabel.cli.tuning import parse
 from manylabel.labels import ManylabelError
 from manylabel.metrics import count, precision_recall_f1
@@ -50,7 +50,8 @@ def test_what_tune_writes_evaluate_reads(files, rule, tmp_path):
     order = [fitted.names.tolist().index(name) for name in new.names.tolist()]
     by_fitted = np.empty_like(new.scores)
     by_fitted[:, order] = new.scores
-    decided, thresholds = read_decisions(out, new)
+    found = decide(out, new)
+    decided, thresholds = found.decisions, found.thresholds
     np.testing.assert_array_equal(decided, expected(by_fitted)[:, order])
     report, numbers = tmp_path / "r.html", tmp_path / "n.json"
     done = run("evaluate", test, "--decisions", out, "--json", numbers, "--report", report)
@@ -72,7 +73,7 @@ def test_intervals_and_what_is_never_decided_survive_the_file(files):
     content = json.loads(out.read_text())
     assert content["decision"]["smoothing"] == 1e6
     assert content["thresholds"] == [None] * 4  # no probability is 1
-    assert not read_decisions(out, load(test))[0].any()
+    assert not decide(out, load(test)).decisions.any()
     assert run("tune", val, "--out", out).exit_code == 0
     content = json.loads(out.read_text())
     for cut, (low, high) in zip(content["thresholds"], content["intervals"]):
@@ -105,7 +106,7 @@ def test_decisions_over_all_classes_together_need_them_all(files, tmp_path):
     file = load(test)
     fewer = ScoreFile(file.ids, file.names[:2], file.scores[:, :2], file.kind)
     with pytest.raises(ManylabelError, match="these scores lack dog, fox"):
-        read_decisions(out, fewer)
+        decide(out, fewer)
     out.write_text('{"names": ["cat"], "thresholds": [0.5, 0.6]}')
     with pytest.raises(ManylabelError, match="equal length"):
-        read_decisions(out, file)
+        decide(out, file)

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from manylabel.cli.evaluating import KIND, labelled, read_decisions, shown
+from manylabel.cli.classes import read_parents
+from manylabel.cli.deciding import decide
+from manylabel.cli.joining import KIND, labelled
 from manylabel.cli.reading import read, takes_reading
+from manylabel.hierarchy import from_pairs
 from manylabel.labels import UNKNOWN, LabelTable, ManylabelError
 
 if TYPE_CHECKING:
@@ -43,6 +46,9 @@ def audit(
     images: Annotated[
         bool, typer.Option("--images", help="Open the images of LABELS to find near-identical ones that disagree.")
     ] = False,
+    hierarchy: Annotated[
+        Path | None, typer.Option(help="CSV with columns class,parent: a class wants all above it.")
+    ] = None,
     stats: Annotated[
         Path | None, typer.Option(help="Write a CSV of the classes: unknown, expected, how often annotated.")
     ] = None,
@@ -87,7 +93,11 @@ def audit(
     from manylabel.audits import findings
 
     groups = look_alike(subject) if images else None
-    found = findings.find(subject.table, subject.probabilities, groups=groups, least=least, pooling=pooling)
+    names = list(subject.table.names)
+    parents = None if hierarchy is None else from_pairs(read_parents(hierarchy, names), names)
+    found = findings.find(
+        subject.table, subject.probabilities, parents=parents, groups=groups, least=least, pooling=pooling
+    )
     findings.write(out, found)
     tell_findings(found, subject.table, out)
     tell_stats(subject, stats)
@@ -254,13 +264,14 @@ def write_report(path: Path, subject: Subject, found: list[Finding]) -> None:
 
     file = subject.file
     assert file.labels is not None
-    decided, cuts = read_decisions(None, file)
+    decided = decide(None, file)
     numbers = metrics.evaluate(
-        file.scores, file.labels, names=file.names.tolist(), decisions=decided, thresholds=cuts,
+        file.scores, file.labels, names=file.names.tolist(), decisions=decided.decisions,
+        thresholds=decided.thresholds,
         probabilities=file.scores if file.kind == "probability" else None,
     )  # fmt: skip
     data = report.ReportData(
-        title="Label errors", scores=file, metrics=numbers, thresholds=shown(cuts, file), findings=found,
+        title="Label errors", scores=file, metrics=numbers, findings=found, **decided.shown,
         pictures=pictures_of(subject), command=command_line(), notes=list(file.notes),
     )  # fmt: skip
     typer.echo(f"report: {report.write(path, data)}")

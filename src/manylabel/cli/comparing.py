@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from manylabel.cli.evaluating import read_decisions
+from manylabel.cli.deciding import decide
+from manylabel.cli.joining import KIND
+from manylabel.cli.publishing import checked
 from manylabel.cli.reading import read, reading_of, takes_reading
 from manylabel.labels import UNKNOWN, LabelTable, ManylabelError
 
@@ -30,7 +32,7 @@ def compare(
     sides: Annotated[list[Path], typer.Argument(help="Two or more runs or score files; the first is the one to beat.")],
     reading: dict[str, Any],
     labels: Annotated[str | None, typer.Option(help="Label file or folder, where no side holds labels.")] = None,
-    kind: Annotated[str | None, typer.Option(help="What .csv files hold: 'logit' or 'probability'.")] = None,
+    kind: Annotated[str | None, typer.Option(help=KIND)] = None,
     split: Annotated[str, typer.Option(help="Which scores of a run: test or val.")] = "test",
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples of the images.")] = 1000,
     out: Annotated[Path | None, typer.Option(help="Write the cells that got worse here, as a CSV.")] = None,
@@ -38,15 +40,28 @@ def compare(
     report: Annotated[
         Path | None, typer.Option(help="Write an HTML report here: the first side's, the others laid over it.")
     ] = None,
+    published: Annotated[
+        str | None,
+        typer.Option(
+            help="SIDES are published tables (CSV system,total,GROUP,...): do totals follow from the groups? Numbers of"
+            " classes, as head=22,medium=33,tail=25, or only in all, as 80.",
+            metavar="CLASSES",
+        ),
+    ] = None,
 ) -> None:
     """Compare models on the same images: differences with paired intervals, churn, McNemar, regressions.
 
-    Runs decide by their own thresholds, score files at logit 0 or probability 0.5.
+    Runs decide by their own thresholds, score files at logit 0 or probability 0.5. With --published, check the
+    arithmetic of printed tables instead.
 
     Example: `manylabel compare runs/ridge runs/cprfl --out regressions.csv --report compared.html`
     """
     from manylabel.compare import compare as judge
 
+    if published is not None:
+        for path in sides:
+            typer.echo(checked(path, published))
+        return
     if len(sides) < 2:
         raise ManylabelError(f"compare wants two or more runs or score files, got {len(sides)}")
     if report is not None and len(sides) > MOST:
@@ -119,13 +134,16 @@ class Opened:
 
 def open_side(path: Path, kind: str | None, split: str) -> Opened:
     """A run folder with its thresholds and calibration, or a score file."""
-    from manylabel.scores import load
+    from manylabel.scores import TopFile, load
+    from manylabel.scores.loading import read as load_any
 
     if not path.is_dir():
-        file = load(path, kind if path.suffix == ".csv" else None)
-        return Opened(
-            str(path), file, read_decisions(None, file)[0], file.scores if file.kind == "probability" else None
-        )
+        found = load_any(path, None if path.suffix == ".npz" else kind, mistakes="leave")
+        file = found.dense() if isinstance(found, TopFile) else found
+        for note in file.notes:
+            typer.echo(f"note: {path}: {note}", err=True)
+        known = file.kind == "probability" and file is found  # what a list leaves out has no probability
+        return Opened(str(path), file, decide(None, file).decisions, file.scores if known else None)
     scores, own = path / f"scores-{split}.npz", path / "labels.json"
     for needed in (scores, own):
         if not needed.exists():
@@ -135,9 +153,9 @@ def open_side(path: Path, kind: str | None, split: str) -> Opened:
     file, content = load(scores), json.loads(own.read_text(encoding="utf-8"))
     columns = places(content["names"], file.names.tolist())
     temperatures, biases = (np.array(content[key], np.float64)[columns] for key in ("temperatures", "biases"))
-    decided, cuts = read_decisions(own, file)
+    decided = decide(own, file)
     probabilities = sigmoid(file.scores / temperatures + biases)
-    return Opened(str(path), file, decided, probabilities, cuts, (temperatures, biases), path)
+    return Opened(str(path), file, decided.decisions, probabilities, decided.thresholds, (temperatures, biases), path)
 
 
 def page_of(

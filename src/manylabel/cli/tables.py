@@ -27,6 +27,9 @@ def headline(numbers: Mapping[str, Any]) -> str:
             around = f"  [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]" if interval and value is not None else ""
             lines.append(f"{name:<9}{shown}{around}")
     lines += [own_group(name, group) for name, group in (numbers.get("grouping") or {}).items()]
+    if tree := numbers.get("hierarchical"):
+        parts = [f"{key} {'-' if tree[key] is None else format(100 * tree[key], '.1f')}" for key in ("hp", "hr", "hf")]
+        lines.append(f"with the hierarchy  {', '.join(parts)}")
     return "\n".join(lines)
 
 

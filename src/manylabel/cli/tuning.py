@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import inspect
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
 
-from manylabel.cli.evaluating import joined
+from manylabel.cli.classes import read_parents
+from manylabel.cli.joining import KIND, SCORES, joined
 from manylabel.cli.reading import takes_reading
-from manylabel.labels import ManylabelError
+from manylabel.labels import ManylabelError, did_you_mean
 
 if TYPE_CHECKING:
     from manylabel.scores import ScoreFile
@@ -22,7 +24,7 @@ RESAMPLES = 200
 
 @takes_reading
 def tune(
-    scores: Annotated[Path, typer.Argument(help="Score file of validation images: .npz or .csv.", metavar="SCORES")],
+    scores: Annotated[Path, typer.Argument(help=f"{SCORES} Of validation images.", metavar="SCORES")],
     reading: dict[str, Any],
     labels: Annotated[
         str | None,
@@ -39,7 +41,13 @@ def tune(
     smoothing: Annotated[
         float, typer.Option(help="Rules with a threshold a class: positives that calibrated probabilities count as.")
     ] = 0.0,
-    kind: Annotated[str | None, typer.Option(help="What a .csv holds: 'logit' or 'probability'.")] = None,
+    calibrate: Annotated[
+        str | None, typer.Option(help="Make probabilities first: platt, temperature, beta or isotonic.")
+    ] = None,
+    hierarchy: Annotated[
+        Path | None, typer.Option(help="CSV with columns class,parent: what is above a present class is present.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help=KIND)] = None,
     seed: Annotated[int, typer.Option(help="Of the resamples behind the intervals.")] = 0,
 ) -> None:
     """Fit a decision rule to validation scores, for `evaluate --decisions` and `score --decisions`.
@@ -50,8 +58,14 @@ def tune(
 
     file, _, _ = joined(scores, labels, kind, reading)
     assert file.labels is not None
+    content: dict[str, Any] = {"names": file.names.tolist(), "kind": file.kind}
+    if calibrate is not None:
+        file, content["calibration"] = calibrated(file, calibrate)
+    if hierarchy is not None:
+        content["parents"] = by_child(read_parents(hierarchy, file.names.tolist()))
+    assert file.labels is not None
     chosen = parse(rule, smoothing).fit(file.scores, file.labels)
-    content = {"names": file.names.tolist(), "kind": file.kind, "decision": chosen.to_dict()}
+    content["decision"] = chosen.to_dict()
     intervals = None
     if isinstance(chosen, PerClass):
         intervals = chosen.intervals(file.scores, file.labels, number=RESAMPLES, seed=seed)
@@ -59,6 +73,29 @@ def tune(
     out.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
     typer.echo(told(file, chosen(file.scores), content.get("thresholds"), intervals))
     typer.echo(f"rule: {out}")
+
+
+def calibrated(file: ScoreFile, name: str) -> tuple[ScoreFile, dict[str, Any]]:
+    """The scores as the probabilities of a calibration fitted to them, and the calibration as JSON holds it."""
+    from manylabel import decisions
+
+    if name not in decisions.CALIBRATORS:
+        raise ManylabelError(f"--calibrate {name}: there is no such one.{did_you_mean(name, decisions.CALIBRATORS)}")
+    assert file.labels is not None
+    own = decisions.load(name)().fit(file.scores, file.labels)
+    return replace(file, scores=own(file.scores).astype(np.float32), kind="probability"), own.to_dict()
+
+
+def by_child(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    """The parents of each class by its name.
+
+    >>> by_child([("cat", "pet"), ("cat", "animal")])
+    {'cat': ['pet', 'animal']}
+    """
+    found: dict[str, list[str]] = {}
+    for child, parent in pairs:
+        found.setdefault(child, []).append(parent)
+    return found
 
 
 def parse(text: str, smoothing: float = 0.0) -> Any:
@@ -72,7 +109,7 @@ def parse(text: str, smoothing: float = 0.0) -> Any:
     name, _, values = text.partition("=")
     kind = decisions.load(name)
     if not hasattr(kind, "choose") and name in decisions.CALIBRATORS:
-        raise ManylabelError(f"--rule {text}: {name!r} gives probabilities, not decisions")
+        raise ManylabelError(f"--rule {text}: {name!r} gives probabilities, not decisions: --calibrate {name}")
     parameters = [p for p in inspect.signature(kind).parameters.values() if p.name != "smoothing"]
     given = [value for value in values.split(":") if value]
     if len(given) > len(parameters):

@@ -33,7 +33,7 @@ def score(
 
     Example: `manylabel score runs/x photos/labels.csv --split test --out scores.npz`
     """
-    from manylabel.cli.evaluating import report_numbers
+    from manylabel.cli.evaluating import Wanted, report_numbers
     from manylabel.config import read_toml
     from manylabel.model import load
     from manylabel.scoring import score_dataset
@@ -50,7 +50,7 @@ def score(
         typer.echo(note, err=True)
     typer.echo(f"{len(file.ids):,} images x {len(file.names):,} classes written to {out}")
     if decisions is not None:
-        report_numbers(file, decisions=decisions)
+        report_numbers(file, wanted=Wanted(decisions))
 
 
 def as_trained(run: Path, dataset: Dataset) -> Dataset:
