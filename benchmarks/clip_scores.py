@@ -130,6 +130,10 @@ def row(measure: str, what: str, values: list[Any]) -> dict[str, Any]:
     return told | {"sd": round(spread, 4) if spread != "" else ""}
 
 
+def standardised(values: Array) -> Array:
+    return (values - values.mean(axis=0)) / values.std(axis=0)
+
+
 def softmax(values: Array) -> Array:
     powers = np.exp(values - values.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
@@ -142,7 +146,12 @@ def main() -> None:
         labels = np.where(file["y"] > 0, 1, -1).astype(np.int8)
         whole, tiles, least = (file[f"cos_{name}"].astype(np.float64) for name in ("global", "tilemax", "tilemin"))
     mixed = (whole + tiles) / 2
-    rows = [*zero_shot({"whole image": whole, "mean of whole image and best tile": mixed}, labels)]
+    sources = {
+        "whole image": whole,
+        "mean of whole image and best tile": mixed,
+        "the same, each standardised by class": standardised(whole) + standardised(tiles),
+    }
+    rows = [*zero_shot(sources, labels)]
     for part in (thresholds, guarantees, calibration):
         rows += part(mixed, labels)
     rows += label_errors(np.hstack([whole, tiles, least]), labels)

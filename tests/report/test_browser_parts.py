@@ -14,8 +14,8 @@ import pytest
 from manylabel.audits import findings
 from manylabel.labels import LabelTable
 from manylabel.metrics import reliability
+from manylabel.metrics.shares import wilson
 from manylabel.report import Other
-from manylabel.report.diagrams import wilson
 
 HOSTILE = "</script><script>throw 1</script>"
 

@@ -19,11 +19,12 @@ from manylabel.compare import Side, compare
 from manylabel.labels import LabelTable
 from manylabel.metrics import Settings, calibration_error, evaluate, reliability
 from manylabel.metrics.more import METRICS
+from manylabel.metrics.shares import wilson
 from manylabel.report import Other, render, review, write
 from manylabel.report import compared as models
 from manylabel.report import confused as confusion
 from manylabel.report.all_numbers import group_of
-from manylabel.report.diagrams import Sorted, wilson
+from manylabel.report.diagrams import Sorted
 from manylabel.report.diagrams import reliability as diagrams
 
 HOSTILE = "</script><b onclick=throw>${title}"

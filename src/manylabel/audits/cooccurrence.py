@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from manylabel.hierarchy import Parents, ancestors
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN
+from manylabel.metrics.shares import wilson
 
 Array = NDArray[np.float64]
 ROWS = 8192  # images multiplied at once; sums of so many ones are exact in float32
@@ -47,7 +48,7 @@ def implied_pairs(
     """
     present = labels == PRESENT
     together, judged = count_together(present, present), count_together(present, labels != UNKNOWN)  # [a, b]
-    low = wilson(together, judged, z)
+    low = lower_bound(together, judged, z)
     np.fill_diagonal(low, 0.0)
     return [(int(a), int(b), float(low[a, b]), int(judged[a, b])) for a, b in np.argwhere(low >= least)]
 
@@ -74,12 +75,9 @@ def count_together(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> Array:
     return total
 
 
-def wilson(right: Array, number: Array, z: float = 1.645) -> Array:
-    """Lower bound of a share by Wilson's score interval; 0 without a case."""
-    n = np.maximum(number, 1e-9)
-    share = right / n
-    middle, margin = share + z**2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return np.where(number > 0, (middle - margin) / (1 + z**2 / n), 0.0)
+def lower_bound(right: Array, number: Array, z: float = 1.645) -> Array:
+    """Lower end of Wilson's interval, one-sided at 95 % for z = 1.645; 0 without a case."""
+    return np.nan_to_num(wilson(right, number, z)[0])
 
 
 def cooccurrence_violations(labels: NDArray[np.int8], *, least: float = 0.9) -> list[Violation]:

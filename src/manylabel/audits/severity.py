@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from manylabel.audits.cooccurrence import count_together, wilson
+from manylabel.audits.cooccurrence import count_together, lower_bound
 from manylabel.hierarchy import Parents
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN
 
@@ -51,7 +51,7 @@ def confusions(probabilities: NDArray[np.floating], labels: NDArray[np.int8]) ->
     together, judged = count_together(missed, wrongly[some]), count_together(missed, known)
     absent = (labels == ABSENT).sum(axis=0)
     usual = wrongly.sum(axis=0) / np.maximum(absent, 1)  # (C,)
-    low = wilson(together, judged)
+    low = lower_bound(together, judged)
     often = np.where((low >= OFTEN) & (together >= FEWEST) & (low > TIMES * usual), low, 0.0)
     np.fill_diagonal(often, 0.0)
     return np.maximum(often, often.T)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN
-from manylabel.report.diagrams import wilson
+from manylabel.metrics.shares import wilson
 from manylabel.report.inputs import ReportData
 from manylabel.report.words import percent, text
 

@@ -156,15 +156,3 @@ def payload(data: ReportData, found: Reliability, *, classes: int, errors: int) 
         "errors": {s: [[d and round(d.error, 5) for d in pair] for pair in found.scopes[s]] for s in told},
         "means": {s: [[round(x, 5) for x in pair] for pair in rows] for s, rows in found.means.items()},
     }
-
-
-def wilson(right: NDArray[Any], number: NDArray[Any], z: float = 1.959963984540054) -> tuple[Array, Array]:
-    """Both ends of Wilson's score interval of a share (1927), by default at 95 %; NaN without a case.
-
-    >>> [round(float(end), 4) for end in wilson(np.array(8), np.array(10))]
-    [0.4902, 0.9433]
-    """
-    n = np.where(np.asarray(number) > 0, number, np.nan).astype(np.float64)
-    share = right / n
-    centre, spread = share + z * z / (2 * n), z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return (centre - spread) / (1 + z * z / n), (centre + spread) / (1 + z * z / n)
