@@ -160,7 +160,7 @@ def test_the_report_lays_the_sides_over_each_other(tmp_path, monkeypatch):
 def test_the_report_finds_a_runs_own_pictures(tmp_path, monkeypatch):
     from PIL import Image
 
-    from manylabel.cli.comparing import open_side, pictures_of
+    from manylabel.cli.comparing import pictures_of
 
     photos, folder = tmp_path / "photos", tmp_path / "run"
     for made_folder in (photos, folder):
@@ -171,12 +171,12 @@ def test_the_report_finds_a_runs_own_pictures(tmp_path, monkeypatch):
     own = {"names": NAMES.tolist(), "thresholds": [0, 0, 0], "temperatures": [1, 1, 1], "biases": [0, 0, 0]}
     (folder / "labels.json").write_text(json.dumps(own))
     (folder / "config.toml").write_text(f'[data]\npath = "{photos / "labels.csv"}"\n')
-    pictures = pictures_of([open_side(folder, None, "test")], None, {})
+    pictures = pictures_of([folder], ["1.jpg", "0.jpg"], None, {})
     assert pictures("0.jpg")[:3] == b"\xff\xd8\xff"
     assert pictures("1.jpg") is None
     assert pictures("none.jpg") is None
     (photos / "labels.csv").write_text("image,cat\n0.jpg,seven\n")
-    assert pictures_of([open_side(folder, None, "test")], None, {})("0.jpg") is None
+    assert pictures_of([folder], ["0.jpg"], None, {}) is None
 
 
 def test_published_tables_are_checked(tmp_path):
@@ -196,3 +196,30 @@ def test_published_tables_are_checked(tmp_path):
     )
     assert "GROUP=NUMBER" in str(run("compare", table, "--published", "head").exception)
     assert "two or more" in str(run("compare", table).exception)
+
+
+def test_score_files_are_decided_by_what_tune_wrote(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.where(rng.random((150, 3)) < 0.4, 1, -1).astype(np.int8)
+    paths = []
+    for name, noise in (("a", 1.0), ("b", 0.5)):
+        scores = (labels + noise * rng.normal(size=labels.shape) - 5).astype(np.float32)  # logits that never reach 0
+        file = ScoreFile([f"{k}.jpg" for k in range(150)], ["x", "y", "z"], scores, "logit", labels)
+        paths.append(file.save(tmp_path / f"{name}.npz"))
+        assert run("tune", paths[-1], "--out", tmp_path / f"{name}.json").exit_code == 0
+    out = tmp_path / "n.json"
+    numbers = {}
+    for what, words in (
+        ("none", []),
+        ("one", ["--decisions", tmp_path / "a.json"]),
+        ("own", ["--decisions", tmp_path / "a.json", "--decisions", tmp_path / "b.json"]),
+    ):
+        done = run("compare", *paths, *words, "--json", out, "--report", tmp_path / "c.html", "--resamples", 20)
+        assert done.exit_code == 0, done.exception
+        numbers[what] = json.loads(out.read_text())["sides"][str(paths[1])]["numbers"]["cf1"]
+    assert numbers["none"]["after"] == 0
+    assert numbers["own"]["after"] >= numbers["one"]["after"] > 0.8
+    assert numbers["own"]["before"] == numbers["one"]["before"] > 0.5
+    assert "once for all sides or once for each of 2, got 3" in str(
+        run("compare", *paths, *["--decisions", out] * 3).exception
+    )

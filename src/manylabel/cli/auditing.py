@@ -262,13 +262,13 @@ def write_report(path: Path, subject: Subject, found: list[Finding]) -> None:
     from manylabel import metrics, report
     from manylabel.config import command_line
 
-    file = subject.file
+    chances = subject.probabilities.astype(np.float32)  # what the findings rest on, at one half
+    file = replace(subject.file, scores=chances, kind="probability")
     assert file.labels is not None
     decided = decide(None, file)
     numbers = metrics.evaluate(
         file.scores, file.labels, names=file.names.tolist(), decisions=decided.decisions,
-        thresholds=decided.thresholds,
-        probabilities=file.scores if file.kind == "probability" else None,
+        thresholds=decided.thresholds, probabilities=chances,
     )  # fmt: skip
     data = report.ReportData(
         title="Label errors", scores=file, metrics=numbers, findings=found, **decided.shown,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,8 +13,9 @@ import typer
 
 from manylabel.cli.deciding import decide
 from manylabel.cli.joining import KIND
+from manylabel.cli.pictures import pictures_of
 from manylabel.cli.publishing import checked
-from manylabel.cli.reading import read, reading_of, takes_reading
+from manylabel.cli.reading import read, takes_reading
 from manylabel.labels import UNKNOWN, LabelTable, ManylabelError
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ def compare(
     labels: Annotated[str | None, typer.Option(help="Label file or folder, where no side holds labels.")] = None,
     kind: Annotated[str | None, typer.Option(help=KIND)] = None,
     split: Annotated[str, typer.Option(help="Which scores of a run: test or val.")] = "test",
+    decisions: Annotated[
+        list[Path] | None, typer.Option(help="What `tune` wrote, for all score files; or once for each side.")
+    ] = None,
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples of the images.")] = 1000,
     out: Annotated[Path | None, typer.Option(help="Write the cells that got worse here, as a CSV.")] = None,
     json_: Annotated[Path | None, typer.Option("--json", help="Write all numbers here.")] = None,
@@ -51,8 +54,8 @@ def compare(
 ) -> None:
     """Compare models on the same images: differences with paired intervals, churn, McNemar, regressions.
 
-    Runs decide by their own thresholds, score files at logit 0 or probability 0.5. With --published, check the
-    arithmetic of printed tables instead.
+    Runs decide by their own thresholds, score files by --decisions or at logit 0 or probability 0.5. With --published,
+    check the arithmetic of printed tables instead.
 
     Example: `manylabel compare runs/ridge runs/cprfl --out regressions.csv --report compared.html`
     """
@@ -66,7 +69,8 @@ def compare(
         raise ManylabelError(f"compare wants two or more runs or score files, got {len(sides)}")
     if report is not None and len(sides) > MOST:
         raise ManylabelError(f"--report lays at most {MOST} sides over each other, got {len(sides)}: name fewer")
-    opened = [open_side(path, kind, split) for path in sides]
+    rules = rules_of(decisions or [], len(sides))
+    opened = [open_side(path, kind, split, rule) for path, rule in zip(sides, rules)]
     truth, counts = truth_of(opened, labels, reading)
     ids, names = common([one.file for one in opened], truth)
     state = truth.state[np.ix_(places(truth.ids, ids), places(truth.names, names))]
@@ -88,8 +92,9 @@ def compare(
     if report is not None:
         from manylabel.report import write
 
+        runs = [one.folder for one in opened if one.folder is not None]
         page = page_of(opened, found, LabelTable(state, tuple(names), tuple(ids)), train, split, resamples)
-        typer.echo(f"report: {write(report, replace(page, pictures=pictures_of(opened, labels, reading)))}")
+        typer.echo(f"report: {write(report, replace(page, pictures=pictures_of(runs, ids, labels, reading)))}")
 
 
 @dataclass(frozen=True)
@@ -132,8 +137,15 @@ class Opened:
         return places(self.file.names.tolist(), table.names)
 
 
-def open_side(path: Path, kind: str | None, split: str) -> Opened:
-    """A run folder with its thresholds and calibration, or a score file."""
+def rules_of(decisions: list[Path], sides: int) -> list[Path | None]:
+    """The file of decisions of each side."""
+    if len(decisions) not in (0, 1, sides):
+        raise ManylabelError(f"--decisions once for all sides or once for each of {sides}, got {len(decisions)}")
+    return [*decisions] if len(decisions) == sides else [decisions[0] if decisions else None] * sides
+
+
+def open_side(path: Path, kind: str | None, split: str, rule: Path | None) -> Opened:
+    """A run folder with its own thresholds and calibration, or a score file decided by a rule."""
     from manylabel.scores import TopFile, load
     from manylabel.scores.loading import read as load_any
 
@@ -142,8 +154,11 @@ def open_side(path: Path, kind: str | None, split: str) -> Opened:
         file = found.dense() if isinstance(found, TopFile) else found
         for note in file.notes:
             typer.echo(f"note: {path}: {note}", err=True)
-        known = file.kind == "probability" and file is found  # what a list leaves out has no probability
-        return Opened(str(path), file, decide(None, file).decisions, file.scores if known else None)
+        decided = decide(rule, file)
+        known = decided.file.kind == "probability" and file is found  # what a list leaves out has no probability
+        limits = None if rule is None else decided.thresholds
+        cuts = None if limits is None else np.where(np.isinf(limits), np.nan, limits)  # never reached: nothing to draw
+        return Opened(str(path), decided.file, decided.decisions, decided.file.scores if known else None, cuts)
     scores, own = path / f"scores-{split}.npz", path / "labels.json"
     for needed in (scores, own):
         if not needed.exists():
@@ -194,34 +209,6 @@ def several(names: list[str]) -> list[str]:
     """
     seen = [names[: k + 1].count(name) for k, name in enumerate(names)]
     return [name if number == 1 else f"{name} ({number})" for name, number in zip(names, seen)]
-
-
-def pictures_of(opened: list[Opened], labels: str | None, reading: dict[str, Any]) -> Callable[[str], bytes | None]:
-    """Image id -> small JPEG or None: from the label file's images, else a run's, else a file of that very name."""
-    from manylabel.config import read_toml
-    from manylabel.data.images import thumbnail_jpeg
-
-    known: dict[str, Any] = {}
-    sources = [(labels, reading)] if labels is not None else []
-    for one in opened:
-        settings = one.folder / "config.toml" if one.folder is not None else None
-        if settings is not None and settings.exists():
-            trained = read_toml(settings)
-            sources.append((trained.get("data", {}).get("path"), reading_of(trained)))
-    for path, options in sources:
-        if not known and path is not None and Path(path).exists():
-            try:
-                dataset = read(path, options)
-            except ManylabelError as error:  # numbers need no pictures
-                typer.echo(f"note: no pictures from {path}: {error}", err=True)
-            else:
-                known = dict(zip(dataset.labels.ids, dataset.paths))
-
-    def picture(image: str) -> bytes | None:
-        path = Path(known.get(image, image))
-        return thumbnail_jpeg(path, 160) if path.is_file() else None
-
-    return picture
 
 
 def truth_of(opened: list[Opened], labels: str | None, reading: dict[str, Any]) -> tuple[Any, np.ndarray | None]:
