@@ -13,7 +13,7 @@ from results import write
 
 FOLDER = ROOT / "recipes" / "finetune"
 HEADS = ("linear", "mlp", "mldecoder", "cprfl", "cprfl-linear")
-VARIANTS = ("cprfl-linear-mixup", "linear-layer-decay", "linear-plain", "linear-strong")
+VARIANTS = ("cprfl-linear-mixup", "linear-fast", "linear-layer-decay", "linear-plain", "linear-strong")
 
 
 def tuned(head: str) -> str:
