@@ -8,7 +8,6 @@ scaled by 25 (column `classes_timed`; both work class by class). Equality of the
 """
 
 import argparse
-import csv
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 import manylabel.metrics
+from results import write
 
 SIZES = [(50_000, 80, 0.036), (20_000, 5_000, 0.002)]  # images, classes, share of positives (0.036 is COCO's)
 SUBSET = 200
@@ -115,11 +115,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     rows = [row for size in SIZES for row in compare(*size, arguments.repeats)]
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    with arguments.out.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write(arguments.out, rows)
     for row in rows:
         print(
             f"{row['images']:>7,} x {row['classes']:>5,}  {row['what']:<24}"

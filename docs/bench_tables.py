@@ -22,7 +22,8 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def measured(row: Row) -> str:
     """When and on what, for below a table."""
-    return "\nMeasured: " + ", ".join(row[k] for k in ABOUT if k in row) + ".\n"
+    parts = [row[k] for k in ABOUT if k in row]
+    return f"\nMeasured: {', '.join(parts)}.\n" if parts else ""
 
 
 def percent(values: list[str], digits: int = 1) -> str:

@@ -93,7 +93,7 @@ def filled(page: Path) -> str:
     """A page whose blocks between `<!-- table: NAME -->` and `<!-- end -->` are written anew."""
 
     def block(match: re.Match[str]) -> str:
-        body = metrics_table() if match[1] == "metrics" else bench_tables.table(match[1])
+        body = metrics_table() if match[1] == "metric-definitions" else bench_tables.table(match[1])
         return f"<!-- table: {match[1]} -->\n\n{body}\n<!-- end -->"
 
     return re.sub(r"<!-- table: (\S+) -->.*?<!-- end -->", block, page.read_text(encoding="utf-8"), flags=re.S)
