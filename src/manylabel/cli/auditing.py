@@ -13,6 +13,7 @@ from manylabel.cli.classes import read_parents
 from manylabel.cli.deciding import decide
 from manylabel.cli.joining import KIND, labelled
 from manylabel.cli.reading import read, takes_reading
+from manylabel.cli.reviewing import carry_out
 from manylabel.hierarchy import from_pairs
 from manylabel.labels import UNKNOWN, LabelTable, ManylabelError
 
@@ -285,26 +286,3 @@ def pictures_of(subject: Subject) -> Any:
 
     paths = dict(zip(subject.file.ids.tolist(), subject.paths))
     return lambda image: thumbnail_jpeg(paths[image], 160)
-
-
-def carry_out(path: Path, labels: str | None, out: Path, reading: dict[str, Any], scores: Path | None) -> None:
-    """Write the corrected labels and, beside them, what was changed and why, and the slice of major mistakes."""
-    from manylabel.audits import accepted, corrected, findings
-    from manylabel.scores import load
-
-    if labels is None:
-        raise ManylabelError("--apply wants FINDINGS and the LABELS that were audited, and --out NEW.csv")
-    if out.suffix != ".csv" or out.resolve() in (Path(labels).resolve(), path.resolve()):
-        raise ManylabelError(f"--out {out}: give a new .csv; the original is never touched")
-    dataset, reviewed = read(labels, reading), findings.read(path)
-    complete = dataset.kind != "csv-wide" and reading.get("unlisted", "absent") == "absent"
-    before = accepted.completed(dataset.labels, reviewed) if complete else dataset.labels
-    split = dict(zip(before.ids, dataset.split.tolist()))
-    for line in corrected.write_review(out, before, reviewed, split=split, findings=str(path), labels=labels):
-        typer.echo(line)
-    if scores is not None:
-        after, _ = findings.apply(before, reviewed)
-        shares = [100 * accepted.accepted_share(load(scores), table) for table in (before, after)]
-        typer.echo(
-            "highest-scored class accepted: {:.1f} % of images before the review, {:.1f} % after".format(*shares)
-        )

@@ -16,6 +16,7 @@ from manylabel.cli.joining import KIND
 from manylabel.cli.pictures import pictures_of
 from manylabel.cli.publishing import checked
 from manylabel.cli.reading import read, takes_reading
+from manylabel.cli.tables import compared
 from manylabel.labels import UNKNOWN, LabelTable, ManylabelError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from manylabel.report import Other, ReportData
     from manylabel.scores import ScoreFile
 
-SHOWN = 10
 MOST = 8  # as many as `manylabel.report.models.LETTERS`
 
 
@@ -81,7 +81,7 @@ def compare(
     for other in ready[1:]:
         result = judge(ready[0], other, state, train_counts=train, number=resamples)
         found.append(result)
-        typer.echo(told(ready[0].name, other.name, result, names))
+        typer.echo(compared(ready[0].name, other.name, result, names))
         results[other.name] = plain(result, names)
         lost += [(other.name, ids[i], names[c], int(state[i, c] > 0)) for i, c in result["cells"].regressions]
     if out is not None:
@@ -253,32 +253,6 @@ def places(there: Any, wanted: Any) -> np.ndarray:
     """Index of each wanted word among those there."""
     index = {word: i for i, word in enumerate(there)}
     return np.array([index[word] for word in wanted], np.int64)
-
-
-def told(before: str, after: str, result: dict[str, Any], names: list[str]) -> str:
-    """The table for the terminal."""
-    lines = [f"\n{after} against {before}", f"{'':<12}before   after  difference"]
-    for key, row in result["numbers"].items():
-        low, high = (100 * end for end in row["interval"])
-        lines.append(
-            f"{key:<10}{100 * row['before']:8.1f}{100 * row['after']:8.1f}{100 * row['difference']:+8.1f}"
-            f"  [{low:+.1f}, {high:+.1f}]  {row['verdict']}"
-        )
-    cells = result["cells"]
-    gained, lost = int(cells.gained.sum()), int(cells.lost.sum())
-    lines.append(f"cells: {gained:,} got right, {lost:,} got wrong, churn {100 * cells.churn:.2f} %")
-    change = result["classes"]["difference"]
-    worst = [c for c in np.argsort(change) if change[c] < 0 and not np.isnan(change[c])][:SHOWN]
-    for c in worst:
-        low, high = (100 * end for end in result["classes"]["interval"][c])
-        lines.append(
-            f"  AP {100 * change[c]:+6.1f} [{low:+.1f}, {high:+.1f}]  {names[c]}"
-            f" (got right {cells.gained[c]}, wrong {cells.lost[c]}, p {cells.p[c]:.3f})"
-        )
-    if result["calibration"] is not None:
-        means = {key: [float(np.nanmean(side)) for side in pair] for key, pair in result["calibration"].items()}
-        lines.append("; ".join(f"{key} {one:.4f} -> {other:.4f}" for key, (one, other) in means.items()))
-    return "\n".join(lines)
 
 
 def plain(result: dict[str, Any], names: list[str]) -> dict[str, Any]:

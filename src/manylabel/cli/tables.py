@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+SHOWN = 10  # classes of a comparison that lost most
 ROWS = (
     ("map", "mAP"), ("map_head", "  head"), ("map_medium", "  medium"), ("map_tail", "  tail"), ("cf1", "CF1"),
     ("of1", "OF1"), ("cp", "CP"), ("cr", "CR"), ("op", "OP"), ("or", "OR"),
@@ -79,3 +82,29 @@ def columns(rows: list[tuple[str, ...]]) -> str:
     """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     return "\n".join("  ".join([*(cell.ljust(w) for cell, w in zip(row, widths)), row[-1]]) for row in rows)
+
+
+def compared(before: str, after: str, result: dict[str, Any], names: list[str]) -> str:
+    """The table for the terminal."""
+    lines = [f"\n{after} against {before}", f"{'':<12}before   after  difference"]
+    for key, row in result["numbers"].items():
+        low, high = (100 * end for end in row["interval"])
+        lines.append(
+            f"{key:<10}{100 * row['before']:8.1f}{100 * row['after']:8.1f}{100 * row['difference']:+8.1f}"
+            f"  [{low:+.1f}, {high:+.1f}]  {row['verdict']}"
+        )
+    cells = result["cells"]
+    gained, lost = int(cells.gained.sum()), int(cells.lost.sum())
+    lines.append(f"cells: {gained:,} got right, {lost:,} got wrong, churn {100 * cells.churn:.2f} %")
+    change = result["classes"]["difference"]
+    worst = [c for c in np.argsort(change) if change[c] < 0 and not np.isnan(change[c])][:SHOWN]
+    for c in worst:
+        low, high = (100 * end for end in result["classes"]["interval"][c])
+        lines.append(
+            f"  AP {100 * change[c]:+6.1f} [{low:+.1f}, {high:+.1f}]  {names[c]}"
+            f" (got right {cells.gained[c]}, wrong {cells.lost[c]}, p {cells.p[c]:.3f})"
+        )
+    if result["calibration"] is not None:
+        means = {key: [float(np.nanmean(side)) for side in pair] for key, pair in result["calibration"].items()}
+        lines.append("; ".join(f"{key} {one:.4f} -> {other:.4f}" for key, (one, other) in means.items()))
+    return "\n".join(lines)
