@@ -15,7 +15,7 @@ Groups = list[NDArray[np.int64]]
 """Rows of images that show the same, two or more to a group, no row in two groups."""
 
 Pairs = NDArray[np.int64]
-MOST, ALIKE = 6, 0.98  # of photographs shrunk to 0.6 and saved at quality 60, 98 % and more keep within
+MOST, ALIKE = 6, 0.98  # a photograph shrunk and saved again keeps within
 COSINE = 0.98
 BITS, FLAT = 64, 4.0
 GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
