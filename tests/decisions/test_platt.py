@@ -88,3 +88,14 @@ def test_what_it_cannot_fit_is_said():
         Platt(shrinkage=0)
     constant = Platt().fit(np.ones((4, 1)), np.array([[1], [-1], [-1], [-1]], np.int8))
     assert np.isfinite(constant(np.ones((4, 1)))).all()
+
+
+def test_newton_halves_steps_that_make_the_fit_worse():
+    """Labels that run against the scores: whole Newton steps end far from the minimum."""
+    rng = np.random.default_rng(0)
+    u = rng.normal(size=(30, 1)) * 10
+    truth = rng.random((30, 1)) < 1 / (1 + np.exp(u / 3))
+    d, e = newton(u, truth, ~truth, 0.01)
+    p = sigmoid(np.exp(d) * u + e)
+    slope = ((p - truth) * np.exp(d) * u).sum() + 0.01 * d, (p - truth).sum() + 0.01 * e
+    np.testing.assert_allclose(slope, 0, atol=1e-6)
