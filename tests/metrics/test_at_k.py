@@ -95,7 +95,7 @@ def test_more_places_than_classes(k):
 def test_blocks_of_rows_change_nothing(monkeypatch):
     scores, labels = random_problem(40, 7, 5, seed=1)
     whole = top(scores, labels, 3, weights=np.arange(1, 8))
-    monkeypatch.setattr("manylabel.metrics.at_k.CELLS", 20)
+    monkeypatch.setattr("manylabel.metrics.blocks.CELLS", 20)
     parts = top(scores, labels, 3, weights=np.arange(1, 8))
     for name in Top.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))

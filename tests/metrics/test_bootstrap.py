@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from manylabel.metrics import average_precision, count, precision_recall_f1, resamples, weighted_average_precision
-from manylabel.metrics.bootstrap import basic_interval, weighted_counts
+from manylabel.metrics.bootstrap import RUN, WHOLE, Weighed, basic_interval, weighted_counts
 
 
 @settings(max_examples=30, deadline=None)
@@ -57,3 +57,19 @@ def test_interval_reverses_holds_the_estimate_and_stays_a_fraction():
     assert basic_interval(0.9, np.array([0.7, 0.8, np.nan]), 0.5) == pytest.approx([0.9, 1])  # 1.8 - .775 is above 1
     assert basic_interval(float("nan"), values, 0.95) is None
     assert basic_interval(0.5, np.array([np.nan]), 0.95) is None
+
+
+def test_sums_of_weights_reach_over_runs_ties_and_large_or_broken_weights():
+    rng = np.random.default_rng(3)
+    order = rng.permutation(3000)[:2500]
+    places = np.array([0, 1, 1023, 1024, 1025, 2047, 2048, 2500])
+    for weights in (rng.integers(0, 60, (5, 3000)), rng.integers(0, 9000, (5, 3000)), rng.random((5, 3000))):
+        found = Weighed(weights.astype(float)).up_to(order, places)
+        expected = [[row[order[:place]].sum() for row in weights] for place in places]
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_no_sum_of_small_weights_can_overflow():
+    assert Weighed(np.full((1, RUN), float(WHOLE // RUN))).whole
+    assert not Weighed(np.full((1, RUN), WHOLE // RUN + 1.0)).whole
+    assert WHOLE // RUN * RUN < 2**16

@@ -20,6 +20,8 @@ from manylabel.labels import UNKNOWN, ManylabelError
 if TYPE_CHECKING:
     from manylabel.scores import ScoreFile, TopFile
 
+SLOW = 10_000_000  # cells from which measuring takes long enough to be watched
+
 
 @takes_reading
 def evaluate(
@@ -59,7 +61,7 @@ def evaluate(
     if train is not None:
         known = read(train, reading)
         rows = known.split == "train" if (known.split == "train").any() else np.ones(len(known), bool)
-        counts, images = counts_by_name(known.labels.rows(rows), file.names), int(rows.sum())
+        counts, images = counts_by_name(known.labels.rows(rows), file.names, source=train), int(rows.sum())
     names = file.names.tolist()
     about = About(
         counts, images, None if groups is None else read_groups(groups, names),
@@ -104,17 +106,19 @@ def report_numbers(
 
     `lists` says that the table was made from lists: then calibration cannot be judged.
     """
-    from manylabel import metrics
+    from manylabel import metrics, progress
     from manylabel.config import command_line
 
     decided = decide(wanted.decisions, file)
     file = decided.file
     assert file.labels is not None
-    numbers = metrics.evaluate(
-        file.scores, file.labels, names=file.names.tolist(), decisions=decided.decisions,
-        thresholds=decided.thresholds,
-        probabilities=file.scores if file.kind == "probability" and not lists else None, **about.options,
-    )  # fmt: skip
+    with progress.bar("resample images", metrics.Settings().resamples, shown=file.scores.size > SLOW) as advance:
+        numbers = metrics.evaluate(
+            file.scores, file.labels, names=file.names.tolist(), decisions=decided.decisions,
+            thresholds=decided.thresholds,
+            probabilities=file.scores if file.kind == "probability" and not lists else None, **about.options,
+            progress=advance,
+        )  # fmt: skip
     if about.parents is not None:
         numbers["hierarchical"] = hierarchical(decided.decisions, file.labels, about.parents)
     say(numbers, file.kind, wanted)

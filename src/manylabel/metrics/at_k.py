@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from manylabel.labels import PRESENT, UNKNOWN, ManylabelError
+from manylabel.metrics.blocks import row_blocks
 from manylabel.metrics.checks import check
 
 Array = NDArray[np.float64]
-
-CELLS = 1 << 22  # cells looked at together: bounds memory
 
 
 @dataclass(frozen=True)
@@ -119,16 +118,14 @@ def top(scores: NDArray[np.floating], labels: NDArray[np.int8], k: int = 5, *, w
     counting = _weights(weights, scores.shape[1])
     if k < 1:
         raise ManylabelError(f"k must be at least 1, got {k}")
-    present, known = labels == PRESENT, labels != UNKNOWN
-    rows = max(1, CELLS // max(1, scores.shape[1]))
     hits, gains, best = (np.zeros((len(scores), k)) for _ in range(3))
-    for start in range(0, len(scores), rows):
-        block = slice(start, start + rows)
-        values = np.where(known[block], scores[block], -np.inf)
-        weighted = np.where(present[block], counting, 0)
-        hits[block], gains[block] = places(values, present[block], weighted, k)
-        best[block] = highest(weighted, k)
-    return Top(hits, gains, present.sum(axis=1).astype(float), known.sum(axis=1).astype(float), best)
+    positives, judged = np.zeros(len(scores)), np.zeros(len(scores))
+    for rows in row_blocks(scores):
+        present, known = labels[rows] == PRESENT, labels[rows] != UNKNOWN
+        weighted = np.where(present, counting, 0)
+        hits[rows], gains[rows] = places(np.where(known, scores[rows], -np.inf), present, weighted, k)
+        best[rows], positives[rows], judged[rows] = highest(weighted, k), present.sum(axis=1), known.sum(axis=1)
+    return Top(hits, gains, positives, judged, best)
 
 
 def places(values: NDArray[np.floating], present: NDArray[np.bool_], weighted: Array, k: int) -> tuple[Array, Array]:
@@ -196,20 +193,27 @@ def global_average_precision(scores: NDArray[np.floating], labels: NDArray[np.in
     positives = int((labels == PRESENT).sum())
     if not positives:
         return float("nan")
-    known = labels != UNKNOWN
-    values = np.where(known, scores, -np.inf)
-    last = highest(values, min(k, values.shape[1]))[:, -1:]
-    kept = known & (values >= last)
-    return pooled_average_precision(scores[kept], labels[kept] == PRESENT, positives)
+    listed: list[NDArray[np.floating]] = []
+    present: list[NDArray[np.bool_]] = []
+    for rows in row_blocks(scores):
+        kept = labels[rows] != UNKNOWN
+        if k < scores.shape[1]:
+            values = np.where(kept, scores[rows], -np.inf)
+            kept &= values >= highest(values, k)[:, -1:]
+        listed.append(scores[rows][kept])
+        present.append(labels[rows][kept] == PRESENT)
+    return pooled_average_precision(np.concatenate(listed), np.concatenate(present), positives)
 
 
 def pooled_average_precision(scores: NDArray[np.floating], present: NDArray[np.bool_], positives: int) -> float:
     """Average precision of cells (M,) in one ranking, of `positives` in all, those that are not among them missed."""
-    order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
-    true = np.cumsum(present[order])[ends]
-    return float(np.sum(np.diff(true, prepend=0) * true / (ends + 1)) / positives)
+    found = np.sort(scores[present])
+    if not len(found):
+        return 0.0
+    others = scores[~present & (scores >= found[0])]  # what lies below every positive changes nothing
+    others.sort()
+    true, wrong = (len(ranked) - np.searchsorted(ranked, found) for ranked in (found, others))
+    return float(np.sum(true / (true + wrong)) / positives)
 
 
 def _weights(weights: ArrayLike | None, classes: int) -> Array:

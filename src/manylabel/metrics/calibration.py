@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manylabel.labels import PRESENT, UNKNOWN, ManylabelError
+from manylabel.metrics.blocks import by_class
 from manylabel.metrics.checks import check
 
 Array = NDArray[np.float64]
@@ -25,9 +26,12 @@ def brier_score(probabilities: NDArray[np.floating], labels: NDArray[np.int8]) -
     array([0.1])
     """
     probabilities = check_probabilities(probabilities, labels)
-    known = labels != UNKNOWN
-    squares = np.where(known, (probabilities - (labels == PRESENT)) ** 2, 0).sum(axis=0, dtype=np.float64)
-    return np.divide(squares, known.sum(axis=0), out=np.full(len(squares), np.nan), where=known.any(axis=0))
+    result = np.full(labels.shape[1], np.nan)
+    for c, column, states in by_class(probabilities, labels):
+        known = states != UNKNOWN
+        if known.any():
+            result[c] = np.mean((column[known] - (states[known] == PRESENT)) ** 2, dtype=np.float64)
+    return result
 
 
 def calibration_error(
@@ -57,11 +61,11 @@ def calibration_error(
     if bins < 1:
         raise ManylabelError(f"bins must be at least 1, got {bins}")
     result = np.full(labels.shape[1], np.nan)
-    for c in np.flatnonzero((labels != UNKNOWN).any(axis=0)):
-        known = labels[:, c] != UNKNOWN
-        column, present = probabilities[known, c].astype(np.float64), labels[known, c] == PRESENT
-        mean, share, number = reliability(column, present, bins=bins, adaptive=adaptive)
-        result[c] = np.sum(number * np.abs(mean - share)) / len(column)
+    for c, column, states in by_class(probabilities, labels):
+        known = states != UNKNOWN
+        if known.any():
+            mean, share, number = reliability(column[known], states[known] == PRESENT, bins=bins, adaptive=adaptive)
+            result[c] = np.sum(number * np.abs(mean - share)) / known.sum()
     return result
 
 
@@ -75,18 +79,33 @@ def reliability(
         bins, adaptive: as in `calibration_error`. A bin of equal width holds its lower edge, the last both.
     """
     if adaptive:
-        place = np.argsort(np.argsort(probabilities, kind="stable"), kind="stable")
-        _, same = np.unique(probabilities, return_inverse=True)
-        first = np.full(same.max() + 1, len(place)) if len(place) else place
-        np.minimum.at(first, same, place)
-        code = first[same] * bins // max(len(place), 1)
-    else:
-        code = np.minimum((probabilities * bins).astype(np.int64), bins - 1)
+        return _adaptive(np.sort(probabilities), np.sort(probabilities[present]), bins)
+    values = probabilities.astype(np.float64)
+    code = np.minimum((values * bins).astype(np.int64), bins - 1)
     number = np.bincount(code, minlength=bins)
     held = number > 0
-    mean = np.bincount(code, weights=probabilities, minlength=bins)[held] / number[held]
-    share = np.bincount(code, weights=present, minlength=bins)[held] / number[held]
+    mean = np.bincount(code, weights=values, minlength=bins)[held] / number[held]
+    share = np.bincount(code[present], minlength=bins)[held] / number[held]
     return mean, share, number[held]
+
+
+def _adaptive(
+    ranked: NDArray[np.floating], positives: NDArray[np.floating], bins: int
+) -> tuple[Array, Array, NDArray[np.int64]]:
+    """`reliability` in bins of equal numbers, from all probabilities and those of the positives, both ascending.
+
+    A bin begins with the first probability that no earlier image shares at or after its even part of the images.
+    """
+    size = len(ranked)
+    even = -(-np.arange(bins) * size // bins)
+    even = even[even < size]
+    shared = (even > 0) & (ranked[np.maximum(even - 1, 0)] == ranked[even])
+    starts = np.where(shared, np.searchsorted(ranked, ranked[even], side="right"), even)
+    starts = np.unique(starts[starts < size])
+    number = np.diff(np.append(starts, size))
+    mean = np.add.reduceat(ranked.astype(np.float64), starts) / number if size else np.zeros(0)
+    below = np.searchsorted(positives, ranked[starts])
+    return mean, np.diff(np.append(below, len(positives))) / number, number
 
 
 def check_probabilities(probabilities: NDArray[np.floating], labels: NDArray[np.int8]) -> NDArray[np.floating]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from manylabel.labels import PRESENT, UNKNOWN, ManylabelError
+from manylabel.labels import UNKNOWN, ManylabelError
 from manylabel.metrics.bootstrap import basic_interval, resamples, weighted_average_precision, weighted_counts
 from manylabel.metrics.checks import check
-from manylabel.metrics.counting import Counts, count, precision_recall_f1
+from manylabel.metrics.counting import Counts, precision_recall_f1
 from manylabel.metrics.groups import GROUPS, frequency_groups
 from manylabel.metrics.judged import Judged
 from manylabel.metrics.more import METRICS, number
-from manylabel.metrics.ranking import average_precision
 
 HEADLINE = ("map", "map_head", "map_medium", "map_tail", "cf1", "of1", "cp", "cr", "op", "or")
 INTERVALS = HEADLINE[:6]
 OWN = "grouping:"
+Progress = Callable[[int], object]
 METHOD = (
     "basic (reversed percentile) bootstrap over images, classes and thresholds fixed; a class is left out of the"
     " resamples that hold none of its positives"
@@ -58,6 +58,7 @@ def evaluate(
     train_images: int = 0,
     grouping: Sequence[str | None] | None = None,
     settings: Settings = Settings(),
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Every headline number, its interval and the table per class, ready for JSON.
 
@@ -72,6 +73,7 @@ def evaluate(
         probabilities: (N, C) in [0, 1], for the calibration metrics, which are null without them.
         train_images: number of training images, for the propensity-scored metrics, which need `train_counts` too.
         grouping: (C,) any group of each class, None for none, beside head, medium and tail.
+        progress: called with the number of resamples just done, for tables that take minutes.
 
     Returns:
         Every key of `metrics.more.METRICS`, and images, classes, classes_without_positives (their number),
@@ -93,13 +95,13 @@ def evaluate(
         decisions = scores >= limits
     counts = None if train_counts is None else np.asarray(train_counts)
     group = None if counts is None else frequency_groups(counts, head=settings.head, tail=settings.tail)
-    ap = average_precision(scores, labels)
-    decided = None if decisions is None else count(decisions, labels)
-    positives, known = (labels == PRESENT).sum(axis=0), (labels != UNKNOWN).sum(axis=0)
-    facts = Facts(len(scores), names, positives, known, counts, group, grouping)
+    judged = Judged(scores, labels, decisions, probabilities, counts, train_images)
+    ap, decided = judged.ap, judged.classes
+    facts = Facts(len(scores), names, judged.positives, (labels != UNKNOWN).sum(axis=0), counts, group, grouping)
     numbers = headline(ap, facts.masks, decided)
-    values = _further(Judged(scores, labels, decisions, probabilities, counts, train_images))
-    intervals = _intervals(numbers, scores, labels, facts.masks, decisions, settings) | mean_intervals(values, settings)
+    values = _further(judged)
+    resampled = _resampled(judged, facts.masks, settings, progress)
+    intervals = _intervals(numbers, resampled, settings.level) | mean_intervals(values, settings)
     return told(facts, numbers, values, intervals, ap, None if decided is None else decided.f1, limits, settings)
 
 
@@ -194,27 +196,28 @@ def headline(
     return means | ({} if decided is None else precision_recall_f1(decided))
 
 
+def _resampled(
+    judged: Judged, masks: Mapping[str, NDArray[np.bool_]], settings: Settings, progress: Progress | None
+) -> dict[str, list[NDArray[np.float64]]]:
+    """Each mean AP and, where there are decisions, CF1 and OF1 of every resample."""
+    drawn: dict[str, list[NDArray[np.float64]]] = {key: [] for key in (*INTERVALS, *masks)}
+    for weights in resamples(len(judged.scores), settings.resamples, settings.seed):
+        ap = weighted_average_precision(judged.scores, judged.labels, weights)
+        decided = None if judged.decisions is None else weighted_counts(judged.decisions, judged.labels, weights)
+        found = headline(ap, masks, decided)
+        for key, values in drawn.items():
+            values.append(found.get(key, np.zeros(0)))
+        if progress is not None:
+            progress(len(weights))
+    return drawn
+
+
 def _intervals(
-    numbers: dict[str, NDArray[np.float64]],
-    scores: NDArray[np.floating],
-    labels: NDArray[np.int8],
-    masks: Mapping[str, NDArray[np.bool_]],
-    decisions: NDArray[np.bool_] | None,
-    settings: Settings,
+    numbers: Mapping[str, NDArray[np.float64]], resampled: Mapping[str, list[NDArray[np.float64]]], level: float
 ) -> dict[str, list[float] | None]:
-    """[low, high] of each mean AP and, where there are decisions, of CF1 and OF1."""
-    wanted = dict.fromkeys((*INTERVALS, *masks))
-    resampled: dict[str, list[NDArray[np.float64]]] = {key: [] for key in wanted}
-    for weights in resamples(len(scores), settings.resamples, settings.seed):
-        ap = weighted_average_precision(scores, labels, weights)
-        decided = None if decisions is None else weighted_counts(decisions, labels, weights)
-        drawn = headline(ap, masks, decided)
-        for key in wanted:
-            resampled[key].append(drawn.get(key, np.zeros(0)))
+    """[low, high] of each number that was resampled."""
     return {
-        key: basic_interval(float(numbers[key]), np.concatenate(values), settings.level)
-        if key in numbers and values
-        else None
+        key: basic_interval(float(numbers[key]), np.concatenate(values), level) if key in numbers and values else None
         for key, values in resampled.items()
     }
 

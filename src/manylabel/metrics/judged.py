@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from manylabel.labels import PRESENT, UNKNOWN
 from manylabel.metrics import sets
-from manylabel.metrics.at_k import Top, inverse_propensities, top
+from manylabel.metrics.at_k import Top, highest, inverse_propensities, top
+from manylabel.metrics.blocks import row_blocks
 from manylabel.metrics.checks import check
 from manylabel.metrics.counting import Counts, count, precision_recall_f1
-from manylabel.metrics.ordering import auroc
+from manylabel.metrics.ordering import outranked
 from manylabel.metrics.per_image import label_ranking_average_precision
 from manylabel.metrics.ranking import average_precision
 
@@ -63,10 +64,13 @@ class Judged:
     @cached_property
     def top3(self) -> dict[str, Array]:
         """CP ... OF1 of the three highest known classes of each image, ties broken by the order of classes."""
-        ranked = np.where(self.labels == UNKNOWN, -np.inf, self.scores)
-        order = np.argsort(-ranked, axis=1, kind="stable")[:, :3]
         decided = np.zeros(self.labels.shape, bool)
-        np.put_along_axis(decided, order, True, axis=1)
+        for rows in row_blocks(self.scores):
+            ranked = np.where(self.labels[rows] == UNKNOWN, -np.inf, self.scores[rows])
+            third = highest(ranked, 3)[:, min(3, ranked.shape[1]) - 1 :][:, :1]
+            above = ranked > third
+            first = np.cumsum(ranked == third, axis=1, dtype=np.int32) <= 3 - above.sum(axis=1, keepdims=True)
+            decided[rows] = above | (first & (ranked == third))
         return precision_recall_f1(count(decided, self.labels))
 
     @cached_property
@@ -92,7 +96,8 @@ def weighted_map(judged: Judged) -> float:
 
 def micro_auroc(judged: Judged) -> float:
     known = judged.labels != UNKNOWN
-    return float(auroc(judged.scores[known][:, None], judged.labels[known][:, None])[0])
+    above, tied = outranked(judged.scores[known], judged.labels[known])
+    return 1 - above - tied / 2
 
 
 def propensity(judged: Judged, values: str, k: int) -> float | None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manylabel.labels import ABSENT, PRESENT
+from manylabel.metrics.blocks import by_class
 from manylabel.metrics.checks import check
 
 Array = NDArray[np.float64]
@@ -27,8 +28,11 @@ def auroc(scores: NDArray[np.floating], labels: NDArray[np.int8]) -> Array:
     >>> auroc(np.array([[0.9, 0.1], [0.4, 0.5], [0.4, 0.2], [0.1, 0.3]]), labels)
     array([0.875,   nan])
     """
-    above, tied = outranked(check(scores, labels).T, labels.T)
-    return 1 - above - tied / 2
+    result = np.full(labels.shape[1], np.nan)
+    for c, column, states in by_class(check(scores, labels), labels):
+        above, tied = outranked(column, states)
+        result[c] = 1 - above - tied / 2
+    return result
 
 
 def ranking_loss(scores: NDArray[np.floating], labels: NDArray[np.int8]) -> Array:
@@ -48,18 +52,18 @@ def ranking_loss(scores: NDArray[np.floating], labels: NDArray[np.int8]) -> Arra
     >>> ranking_loss(np.array([[0.6, 0.9, 0.1, 0.8], [0.1, 0.2, 0.3, 0.4]]), labels)
     array([0.5, nan])
     """
-    above, tied = outranked(check(scores, labels), labels)
-    return above + tied
+    rows = zip(check(scores, labels), labels, strict=True)
+    return np.array([sum(outranked(row, states)) for row, states in rows], np.float64)
 
 
-def outranked(scores: NDArray[np.floating], labels: NDArray[np.int8]) -> tuple[Array, Array]:
-    """Of each row's pairs of a positive and a negative: the share with the negative above, and the share of ties."""
-    above, tied = np.full(len(scores), np.nan), np.full(len(scores), np.nan)
-    for i, (row, states) in enumerate(zip(scores, labels)):
-        positives, negatives = row[states == PRESENT], np.sort(row[states == ABSENT])
-        if len(positives) and len(negatives):
-            higher = len(negatives) - np.searchsorted(negatives, positives, side="right")
-            equal = np.searchsorted(negatives, positives, side="right") - np.searchsorted(negatives, positives)
-            pairs = len(positives) * len(negatives)
-            above[i], tied[i] = higher.sum() / pairs, equal.sum() / pairs
-    return above, tied
+def outranked(scores: NDArray[np.floating], states: NDArray[np.int8]) -> tuple[float, float]:
+    """Of the pairs of a positive and a negative among scores (n,): the share with the negative above, and of ties."""
+    positives, absent = scores[states == PRESENT], states == ABSENT
+    pairs = len(positives) * int(np.count_nonzero(absent))
+    if not pairs:
+        return np.nan, np.nan
+    negatives = np.sort(scores[absent & (scores >= positives.min())])  # the others are above no positive
+    positives = np.sort(positives)  # neighbours are then searched for in the same places
+    right = int(np.searchsorted(negatives, positives, side="right").sum())
+    tied = right - int(np.searchsorted(negatives, positives).sum())
+    return (len(positives) * len(negatives) - right) / pairs, tied / pairs

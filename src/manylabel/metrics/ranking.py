@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manylabel.labels import PRESENT, UNKNOWN
+from manylabel.metrics.blocks import by_class
 from manylabel.metrics.checks import check
 
-BLOCK = 64  # columns turned at once: wide enough to read memory in lines, small enough to stay in cache
-FEW = 1 / 256  # share of positives up to which counting the images above each is cheaper than sorting the class
+FEW = 64  # positives up to which, if one image in 256 is one, counting what is above each is cheaper than sorting
 
 
 def average_precision(scores: NDArray[np.floating], labels: NDArray[np.int8]) -> NDArray[np.float64]:
@@ -32,12 +32,9 @@ def average_precision(scores: NDArray[np.floating], labels: NDArray[np.int8]) ->
     """
     scores = check(scores, labels)
     result = np.full(scores.shape[1], np.nan)
-    for start in range(0, scores.shape[1], BLOCK):
-        block = slice(start, start + BLOCK)
-        columns = np.array(scores[:, block].T, order="C")  # (block, N), always a copy: it is changed below
-        states = np.ascontiguousarray(labels[:, block].T)
-        columns[states == UNKNOWN] = -np.inf  # below every threshold, hence never counted
-        result[block] = [_one_class(*pair) for pair in zip(columns, states, strict=True)]
+    for c, column, states in by_class(scores, labels):
+        column[states == UNKNOWN] = -np.inf  # below every threshold, hence never counted
+        result[c] = _one_class(column, states)
     return result
 
 
@@ -46,7 +43,7 @@ def _one_class(column: NDArray[np.floating], states: NDArray[np.int8]) -> float:
     positives = np.sort(column[states == PRESENT])
     if len(positives) == 0:
         return np.nan
-    if len(positives) <= FEW * len(column):
+    if len(positives) <= min(FEW, len(column) / 256):
         at_least = np.array([np.count_nonzero(column >= score) for score in positives])
     else:
         column.sort()
