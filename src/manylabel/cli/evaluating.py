@@ -117,7 +117,7 @@ def report_numbers(
             file.scores, file.labels, names=file.names.tolist(), decisions=decided.decisions,
             thresholds=decided.thresholds,
             probabilities=file.scores if file.kind == "probability" and not lists else None, **about.options,
-            progress=advance,
+            progress=lambda number: advance(number, ""),
         )  # fmt: skip
     if about.parents is not None:
         numbers["hierarchical"] = hierarchical(decided.decisions, file.labels, about.parents)
