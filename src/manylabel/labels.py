@@ -12,9 +12,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from manylabel.sparse import SparseLabels
 
 ABSENT, UNKNOWN, PRESENT = -1, 0, 1
 
@@ -36,12 +40,16 @@ def did_you_mean(word: str, valid: Iterable[str]) -> str:
     return hint + listed
 
 
+DENSE = 1 << 32  # cells of the largest table that is laid out in full: one byte each
+
+
 @dataclass(frozen=True, eq=False)
 class LabelTable:
     """N images by C classes, every cell present, absent or unknown.
 
     Arguments:
-        state: (N, C) int8 of ABSENT (-1), UNKNOWN (0) and PRESENT (+1).
+        cells: (N, C) int8 of ABSENT (-1), UNKNOWN (0) and PRESENT (+1); or `sparse.SparseLabels` of that size, where
+            classes are too many for a table.
         names: C class names, unique and not empty.
         ids: N image identifiers, unique; by convention the path as the label file writes it.
 
@@ -53,26 +61,19 @@ class LabelTable:
     (array([1, 1]), 0.25)
     """
 
-    state: NDArray[np.int8]
+    cells: NDArray[np.int8] | SparseLabels
     names: tuple[str, ...]
     ids: tuple[str, ...]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(self.names))
         object.__setattr__(self, "ids", tuple(self.ids))
-        state = np.asarray(self.state)
-        if state.ndim != 2 or state.shape != (len(self.ids), len(self.names)):
+        if not self.is_sparse:
+            object.__setattr__(self, "cells", _checked(np.asarray(self.cells)))
+        if self.shape != (len(self.ids), len(self.names)):
             raise ManylabelError(
-                f"state must be (images, classes) = ({len(self.ids)}, {len(self.names)}), got shape {state.shape}"
+                f"state must be (images, classes) = ({len(self.ids)}, {len(self.names)}), got shape {self.shape}"
             )
-        small = state.size == 0 or (state.min() >= ABSENT and state.max() <= PRESENT)
-        if not small or not (np.issubdtype(state.dtype, np.integer) or (state == np.rint(state)).all()):
-            bad = np.setdiff1d(state, (ABSENT, UNKNOWN, PRESENT))
-            raise ManylabelError(
-                f"state holds -1 (absent), 0 (unknown) and 1 (present), got also {bad[:5].tolist()};"
-                " use LabelTable.from_values for tables of 0, 1 and NaN"
-            )
-        object.__setattr__(self, "state", state.astype(np.int8, copy=False))
         for what, words in (("class name", self.names), ("image id", self.ids)):
             if len(set(words)) != len(words):
                 seen: set[str] = set()
@@ -89,6 +90,37 @@ class LabelTable:
             raise ManylabelError(f"label values are 0, 1 or NaN (unknown), got also {bad[:5].tolist()}")
         state = np.where(known, np.where(array == 1, PRESENT, ABSENT), UNKNOWN)
         return cls(state.astype(np.int8), tuple(names), tuple(ids))
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether only the listed cells are stored."""
+        return hasattr(self.cells, "starts")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(images, classes) of what is stored."""
+        return self.cells.shape
+
+    @property
+    def state(self) -> NDArray[np.int8]:
+        """(N, C) int8. Raises ManylabelError where lists are too many for a table: `sparse` is for those."""
+        if not self.is_sparse:
+            return cast("NDArray[np.int8]", self.cells)
+        if len(self.ids) * len(self.names) > DENSE:
+            raise ManylabelError(
+                f"{len(self):,} images by {len(self.names):,} classes are too many for a table of one byte a cell"
+                f" ({len(self) * len(self.names) / 2**30:,.0f} GiB): this works on tables only"
+            )
+        return self.sparse.dense()
+
+    @property
+    def sparse(self) -> SparseLabels:
+        """The same cells as lists; a table lists all that is not absent, or not unknown if those are more."""
+        if self.is_sparse:
+            return cast("SparseLabels", self.cells)
+        from manylabel.sparse import SparseLabels  # which is built on this module
+
+        return SparseLabels.from_dense(self.state, default=UNKNOWN if self.unknown_share > 0.5 else ABSENT)
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -111,13 +143,29 @@ class LabelTable:
         return self.state != UNKNOWN
 
     @property
+    def positives(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """(P,) image and (P,) class of every positive, image by image; without a table where there is none."""
+        if not self.is_sparse:
+            rows, columns = np.nonzero(self.present)
+            return rows, columns
+        there = self.sparse.states == PRESENT
+        return self.sparse.images[there], self.sparse.columns[there].astype(np.intp)
+
+    @property
     def counts(self) -> NDArray[np.int64]:
         """(C,) number of positives of each class."""
-        return self.present.sum(axis=0, dtype=np.int64)
+        return self.sparse.counts if self.is_sparse else self.present.sum(axis=0, dtype=np.int64)
+
+    @property
+    def known_counts(self) -> NDArray[np.int64]:
+        """(C,) number of images in which each class is known."""
+        return self.sparse.known_images if self.is_sparse else self.known.sum(axis=0, dtype=np.int64)
 
     @property
     def unknown_share(self) -> float:
         """Share of unknown cells in [0, 1]; 0 for an empty table."""
+        if self.is_sparse:
+            return 1 - float(self.known_counts.sum()) / max(1, len(self) * len(self.names))
         return float((self.state == UNKNOWN).mean()) if self.state.size else 0.0
 
     def __len__(self) -> int:
@@ -126,7 +174,20 @@ class LabelTable:
     def rows(self, index: ArrayLike) -> LabelTable:
         """The table of the rows in `index` (integers or a boolean mask), in that order."""
         chosen = np.arange(len(self))[np.asarray(index)]
-        return LabelTable(self.state[chosen], self.names, tuple(self.ids[i] for i in chosen))
+        cells = self.sparse.rows(chosen) if self.is_sparse else self.state[chosen]
+        return LabelTable(cells, self.names, tuple(self.ids[i] for i in chosen))
+
+
+def _checked(state: NDArray[Any]) -> NDArray[np.int8]:
+    """A table as int8; an error where it holds anything but the three states."""
+    small = state.size == 0 or (state.min() >= ABSENT and state.max() <= PRESENT)
+    if not small or not (np.issubdtype(state.dtype, np.integer) or (state == np.rint(state)).all()):
+        bad = np.setdiff1d(state, (ABSENT, UNKNOWN, PRESENT))
+        raise ManylabelError(
+            f"state holds -1 (absent), 0 (unknown) and 1 (present), got also {bad[:5].tolist()};"
+            " use LabelTable.from_values for tables of 0, 1 and NaN"
+        )
+    return state.astype(np.int8, copy=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -149,7 +149,7 @@ def image_source(plan: Plan, dataset: Dataset, encoder: Encoder, part: str) -> I
     rows = np.flatnonzero(dataset.split == part)
     augment = Augment(crop=s.crop, flip=s.flip, rand_augment=s.rand_augment, cutout=s.cutout)
     return ImageSource(
-        [dataset.paths[i] for i in rows], dataset.labels.state[rows], encoder,
+        [dataset.paths[int(i)] for i in rows], dataset.labels.state[rows], encoder,
         augment=augment if part == "train" else None, seed=s.seed,
     )  # fmt: skip
 

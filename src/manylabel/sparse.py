@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, ManylabelError
 
 Ints = NDArray[np.int64]
+_RANK = np.array([1, 2, 0])  # of unknown, present and absent (0, 1 and -1 as places): which goes before which
+_STATE = np.array([ABSENT, UNKNOWN, PRESENT], np.int8)  # the state of each rank
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,11 @@ class SparseLabels:
         return len(self.starts) - 1
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """(N, C)."""
+        return len(self), self.classes
+
+    @property
     def images(self) -> Ints:
         """(E,) the image of each listed cell."""
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
@@ -131,6 +138,26 @@ class SparseLabels:
         starts = np.concatenate([[0], np.cumsum(sizes)])
         cells = np.arange(starts[-1]) - np.repeat(starts[:-1] - self.starts[index], sizes)
         return SparseLabels(starts, self.columns[cells], self.states[cells], self.classes, self.default)
+
+    def joined(self, place: ArrayLike, classes: int) -> SparseLabels:
+        """The labels with class c at place[c] of `classes`; where several meet, present before unknown before absent.
+
+        >>> SparseLabels.from_lists([[0, 2], [1]], classes=3).joined([1, 1, 0], 2).dense()
+        array([[ 1,  1],
+               [-1,  1]], dtype=int8)
+        """
+        place = np.asarray(place, np.int64)
+        keys, rank = self.images * classes + place[self.columns], _RANK[self.states]
+        order = np.argsort(keys, kind="stable")
+        keys, rank = keys[order], rank[order]
+        first = np.flatnonzero(np.diff(keys, prepend=-1))
+        listed = np.diff(np.append(first, len(keys)))
+        highest = np.maximum.reduceat(rank, first) if len(first) else rank
+        keys = keys[first]
+        short = listed < np.bincount(place, minlength=classes)[keys % classes]  # some class of these is not listed
+        states = _STATE[np.where(short, np.maximum(highest, _RANK[self.default]), highest)]
+        starts = np.searchsorted(keys, np.arange(len(self) + 1) * classes)
+        return SparseLabels(starts, (keys % classes).astype(np.int32), states, classes, self.default)
 
     def dense(self) -> NDArray[np.int8]:
         """The table (N, C): for few classes only."""

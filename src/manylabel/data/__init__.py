@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from manylabel.data import formats
 from manylabel.data.dataset import PARTS, Dataset
-from manylabel.data.folder import read_folder
-from manylabel.data.repeats import CONFLICTS
-from manylabel.data.table_csv import read_csv
-from manylabel.data.wide import STATES
-from manylabel.labels import ManylabelError, did_you_mean
+from manylabel.data.reading import Reading
+from manylabel.data.source import Source
 
 __all__ = ["PARTS", "Dataset", "read"]
-
-TABLES = (".csv", ".tsv", ".txt", ".tab")
 
 
 def read(
@@ -27,20 +23,25 @@ def read(
     columns: Sequence[str] = (),
     conflicts: str = "error",
     mistakes: str = "error",
+    uncertain: str = "ignore",
+    format: str | None = None,
 ) -> Dataset:
-    """Read a label file (CSV, TSV; narrow or wide) or a folder of class folders; the kind is found and noted.
+    """Read labels in any format of `manylabel.data.formats`; which one it is is found and noted.
 
     Arguments:
         path: the file, or a folder that holds one table, or class folders.
         unlisted: what a label is that a row (or a class folder) does not list: "absent", or "unknown" where the
             lists are incomplete.
-        minus_one: what -1 is in a wide file: "unknown", "absent" or "present".
+        minus_one: what -1 is in a wide file: "unknown", "absent", "present" or "uncertain".
         separator: between labels of a narrow cell; None finds it.
         root: folder at which relative image names start; None is the folder of the file.
         columns: columns that are not classes although they hold 0 and 1, or are named like labels.
         conflicts: "error", or "unknown" to make cells unknown on which rows of one image disagree.
         mistakes: "error", or "leave" to leave out rows of another width or without an image, and leave unknown cells
             that hold no label value or contradict each other; all is said in `Dataset.mistakes`.
+        uncertain: what a cell marked uncertain is: "ignore" (unknown), "positive", "negative", or "soft" (unknown in
+            the table, with the value 0.5 beside it).
+        format: the format, where it is not to be found out.
 
     Image files are not opened and need not exist: `doctor.examine` checks them.
 
@@ -55,43 +56,8 @@ def read(
     ('csv-narrow', ('cat', 'dog'), [[1.0, 1.0], [0.0, 0.0]])
     >>> folder.cleanup()
     """
-    _check("unlisted", unlisted, ("absent", "unknown"))
-    _check("minus_one", minus_one, tuple(STATES))
-    _check("conflicts", conflicts, CONFLICTS)
-    _check("mistakes", mistakes, ("error", "leave"))
-    source = _source(Path(path))
-    if source.is_dir():
-        return read_folder(source, unlisted=unlisted)
-    return read_csv(
-        source,
-        unlisted=unlisted,
-        minus_one=minus_one,
-        separator=separator,
-        root=None if root is None else Path(root),
-        columns=columns,
-        conflicts=conflicts,
-        mistakes=mistakes,
-    )
-
-
-def _check(what: str, word: str, valid: tuple[str, ...]) -> None:
-    if word not in valid:
-        raise ManylabelError(
-            f"--{what.replace('_', '-')} (Python: {what}) cannot be {word!r}.{did_you_mean(word, valid)}"
-        )
-
-
-def _source(path: Path) -> Path:
-    """The table or folder that `path` means: a folder with one table in it means the table."""
-    if not path.exists():
-        near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise ManylabelError(f"there is no file or folder {path}.{did_you_mean(path.name, near)}")
-    if path.is_file():
-        if path.suffix.lower() in (".json", ".jsonl", ".xlsx", ".xls", ".parquet"):
-            raise ManylabelError(f"{path}: expected a CSV, TSV or folder of class folders; convert the file to CSV")
-        return path
-    tables = sorted(p for p in path.iterdir() if p.suffix.lower() in TABLES[:2])
-    named = [p for p in tables if p.stem.lower() == "labels"]
-    if len(tables) > 1 and not named:
-        raise ManylabelError(f"{path} holds several tables ({', '.join(p.name for p in tables[:8])}): give one of them")
-    return named[0] if named else tables[0] if tables else path
+    reading = Reading(
+        unlisted, minus_one, separator, None if root is None else Path(root), tuple(columns), conflicts, mistakes,
+        uncertain,
+    )  # fmt: skip
+    return formats.read(Source(path), reading, format)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from manylabel.data.beside import Beside
+from manylabel.data.files import Files
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, LabelTable, ManylabelError, did_you_mean
+from manylabel.sparse import SparseLabels
 
 PARTS = ("train", "val", "test")
 PART_WORDS = {
@@ -55,28 +59,36 @@ class Dataset:
         split: (N,) "train", "val", "test", or "" where the file does not say.
         columns: the file's further columns as text, (N,) each.
         source: the file or folder that was read.
-        kind: "csv-narrow", "csv-wide" or "folder".
+        kind: the format, such as "csv-narrow", "csv-wide", "folder", "coco".
         notes: what was understood and why; every repair and merge is said here.
-        lines: line number in the file of each row (the header is 1), or zeros for a folder.
+        lines: line number in the file of each row (the header is 1), or zeros where the file has none.
         mistakes: what was left out because it could not be read, where `read` was asked to go on.
+        beside: soft values, votes, candidates, boxes, hierarchy, ...: what does not fit into the table.
+        unit: what `lines` count: "row", or for example "image" or "line".
     """
 
     labels: LabelTable
-    paths: tuple[Path, ...]
+    paths: Sequence[Path]
     split: NDArray[np.str_]
     columns: dict[str, NDArray[np.str_]]
     source: Path
     kind: str
     notes: tuple[str, ...]
-    lines: tuple[int, ...]
+    lines: Sequence[int]
     mistakes: tuple[str, ...] = ()
+    beside: Beside = field(default_factory=Beside)
+    unit: str = "row"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.paths, Files):
+            object.__setattr__(self, "paths", Files(map(str, self.paths)))
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def place(self, row: int) -> str:
         """Where row `row` (from 0) stands, for a message: the file, its row and the image."""
-        at = f", row {self.lines[row]}" if self.lines[row] else ""
+        at = f", {self.unit} {self.lines[row]}" if self.lines[row] else ""
         return f"{self.source.name}{at} ({self.labels.ids[row]})"
 
     def rows(self, index: ArrayLike) -> Dataset:
@@ -85,10 +97,11 @@ class Dataset:
         return replace(
             self,
             labels=self.labels.rows(chosen),
-            paths=tuple(self.paths[i] for i in chosen),
+            paths=cast("Files", self.paths).take(chosen),
             split=self.split[chosen],
             columns={name: cells[chosen] for name, cells in self.columns.items()},
             lines=tuple(self.lines[i] for i in chosen),
+            beside=self.beside.of_rows(chosen),
         )
 
     def where(self, column: str, value: str) -> NDArray[np.bool_]:
@@ -116,14 +129,25 @@ class Dataset:
             if old not in self.labels.names:
                 raise ManylabelError(f"{self.source}: there is no class {old!r}.{did_you_mean(old, self.labels.names)}")
         new = [names.get(name, name) for name in self.labels.names]
-        kept = tuple(dict.fromkeys(new))
-        state = np.stack([_union(self.labels.state[:, [n == k for n in new]]) for k in kept], axis=1)
+        kept = {name: c for c, name in enumerate(dict.fromkeys(new))}
+        place = [kept[name] for name in new]
         said = ", ".join(f"{a!r} to {b!r}" for a, b in names.items())
         return replace(
             self,
-            labels=LabelTable(state, kept, self.labels.ids),
+            labels=LabelTable(_joined(self.labels, place, len(kept)), tuple(kept), self.labels.ids),
+            beside=self.beside.of_columns(place).renamed(names),
             notes=(*self.notes, f"Classes renamed: {said}."),
         )
+
+
+def _joined(labels: LabelTable, place: Sequence[int], classes: int) -> NDArray[np.int8] | SparseLabels:
+    """The cells with class c moved to place[c]; where several meet, present goes before unknown before absent."""
+    if labels.is_sparse:
+        return labels.sparse.joined(place, classes)
+    columns = [[c for c, p in enumerate(place) if p == k] for k in range(classes)]
+    return np.stack([_union(labels.state[:, chosen]) for chosen in columns], axis=1)
+
+    return labels.sparse.joined(place, classes)
 
 
 def _union(state: NDArray[np.int8]) -> NDArray[np.int8]:

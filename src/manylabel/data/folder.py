@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from manylabel.data.dataset import IMAGE_ENDINGS, PART_WORDS, Dataset, tidy
-from manylabel.data.table_csv import same_but_case
+from manylabel.data.near_names import same_but_case
 from manylabel.data.wide import STATES
 from manylabel.labels import PRESENT, LabelTable, ManylabelError
 

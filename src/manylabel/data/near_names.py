@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+import shlex
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 
 SHORTEST = 5  # below this many letters one letter makes another word: car, cat
@@ -54,3 +55,14 @@ def _one_less(name: str) -> list[str]:
 def _numbered(a: str, b: str) -> bool:
     """Whether the names differ in a number, as room 1 and room 2 do on purpose."""
     return a != b and bool(re.search(r"\d", a + b)) and re.sub(r"\d+", "", a) == re.sub(r"\d+", "", b)
+
+
+def same_but_case(names: Sequence[str]) -> list[str]:
+    """A note for the class names that differ in capitals only; they stay apart, for Turkey is not turkey."""
+    folded = Counter(name.casefold() for name in names)
+    alike = [[n for n in names if n.casefold() == word] for word, times in folded.items() if times > 1]
+    if not alike:
+        return []
+    said = "; ".join(" / ".join(group) for group in alike[:10])
+    cure = f"--rename {shlex.quote(f'{alike[0][0]}={alike[0][1]}')} (Python: rename)"
+    return [f"Class names that differ in capitals only are kept as different classes: {said}. Join them with {cure}."]

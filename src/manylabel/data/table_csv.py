@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from manylabel.data import narrow, repeats, wide
 from manylabel.data.dataset import IMAGE_ENDINGS, PART_WORDS, Dataset
 from manylabel.data.locate import locate
+from manylabel.data.near_names import same_but_case
 from manylabel.data.repeats import DISAGREE
 from manylabel.data.sheet import Sheet, read_sheet, several
 from manylabel.delimited import IMAGE
@@ -278,14 +278,3 @@ def _extra(sheet: Sheet, columns: list[str], grouped: list[list[int]]) -> tuple[
         if differing:
             notes.append(f"Column {column!r} differs between rows of {differing:,} images: values joined by |.")
     return extra, notes
-
-
-def same_but_case(names: Sequence[str]) -> list[str]:
-    """A note for the class names that differ in capitals only; they stay apart, for Turkey is not turkey."""
-    folded = Counter(name.casefold() for name in names)
-    alike = [[n for n in names if n.casefold() == word] for word, times in folded.items() if times > 1]
-    if not alike:
-        return []
-    said = "; ".join(" / ".join(group) for group in alike[:10])
-    cure = f"--rename {shlex.quote(f'{alike[0][0]}={alike[0][1]}')} (Python: rename)"
-    return [f"Class names that differ in capitals only are kept as different classes: {said}. Join them with {cure}."]

@@ -1,0 +1,292 @@
+"""What a reader meets, entry by entry, joined to a `Dataset`: one row an image, contradictions settled and said."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manylabel.data import repeats
+from manylabel.data.beside import Beside, Cells
+from manylabel.data.dataset import PART_WORDS, Dataset, tidy
+from manylabel.data.files import Files
+from manylabel.data.locate import locate
+from manylabel.data.near_names import same_but_case
+from manylabel.data.reading import Reading
+from manylabel.labels import ABSENT, PRESENT, UNKNOWN, LabelTable, ManylabelError, did_you_mean
+from manylabel.sparse import SparseLabels
+
+TABLE = 1 << 29  # cells up to which labels become a table
+EMPTY: Mapping[str, str] = MappingProxyType({})
+TOLD = 3  # examples of each kind of mistake
+
+
+class Collector:
+    """Rows and marks as a reader meets them.
+
+    Arguments:
+        source: the file or folder that is read.
+        kind: the name of its format.
+        reading: the user's choices.
+        unit: what the lines of `image` count.
+
+    >>> found = Collector(Path("labels.json"), "coco", Reading())
+    >>> row = found.image("a.jpg", line=1)
+    >>> found.mark(row, "cat", PRESENT)
+    >>> found.classes("dog")
+    >>> found.dataset().labels.values.tolist()
+    [[1.0, 0.0]]
+    """
+
+    def __init__(self, source: Path, kind: str, reading: Reading, unit: str = "image") -> None:
+        self.source, self.kind, self.reading, self.unit = source, kind, reading, unit
+        self.notes: list[str] = []
+        self.parents: list[tuple[str, str]] = []
+        self.aliases: dict[str, str] = {}
+        self.provenance: list[str] = []
+        self._names: dict[str, int] = {}
+        self._ids: dict[str, int] = {}
+        self._files: list[str] = []
+        self._lines: list[int] = []
+        self._parts: list[str] = []
+        self._columns: dict[str, dict[int, str]] = {}
+        self._marks: tuple[list[int], list[int], list[int]] = ([], [], [])
+        self._cells: dict[str, list[tuple[int, int, Any, str]]] = {}
+        self._annotators: dict[str, int] = {}
+        self._reviewed: dict[int, bool] = {}
+        self._sizes: dict[int, tuple[int, int]] = {}
+        self._repeated = 0
+        self._mistakes: dict[str, list[str]] = {}
+
+    def image(
+        self, name: str, *, line: int = 0, part: str = "", file: str | Path = "", columns: Mapping[str, str] = EMPTY
+    ) -> int:
+        """The row of an image, a new one where it has not been seen.
+
+        Arguments:
+            name: its identifier, by convention its path as the file writes it.
+            line: where the entry stands, counted from 1.
+            part: train, val or test in any usual spelling, or "".
+            file: its absolute path, where that does not follow from the name.
+            columns: further text of it, by the name of the column.
+        """
+        name = name.strip()
+        if not name:
+            raise ManylabelError(f"{self.at(line)}: expected the name of an image file, got nothing")
+        row = self._ids.setdefault(name, len(self._ids))
+        if row == len(self._lines):
+            self._files.append(str(file))
+            self._lines.append(line)
+            self._parts.append("")
+        else:
+            self._repeated += 1
+        self._part(row, part, line)
+        for column, text in columns.items():
+            known = self._columns.setdefault(column, {})
+            both = dict.fromkeys((*known[row].split("|"), text)) if known.get(row) else {text: None}
+            known[row] = "|".join(word for word in both if word)
+        return row
+
+    def _part(self, row: int, part: str, line: int) -> None:
+        word = PART_WORDS.get(part.strip().lower(), "") if part else ""
+        if part.strip() and not word:
+            raise ManylabelError(
+                f"{self.at(line)}: expected train, val, test or nothing as the part, got {part!r}."
+                f"{did_you_mean(part.lower(), PART_WORDS)}"
+            )
+        if word and self._parts[row] not in ("", word):
+            name = next(name for name, r in self._ids.items() if r == row)
+            raise ManylabelError(
+                f"{self.at(line)}: {name!r} is in {self._parts[row]} and {word} at once; an image belongs to one part"
+            )
+        self._parts[row] = word or self._parts[row]
+
+    def at(self, line: int) -> str:
+        """Where an entry stands, to begin a message with."""
+        return f"{self.source}, {self.unit} {line}" if line else str(self.source)
+
+    def classes(self, *names: str) -> None:
+        """Class names in their order; those never marked are classes too."""
+        for name in names:
+            self.column(name)
+
+    def column(self, name: str) -> int:
+        """The number of a class, a new one where the name has not been seen; blanks around it do not count."""
+        if not name.strip():
+            raise ManylabelError(f"{self.source}: a class has no name")
+        return self._names.setdefault(tidy(name), len(self._names))
+
+    def mark(self, row: int, name: str, state: int) -> None:
+        """Say that a class is present in, absent from or unknown in an image."""
+        for store, value in zip(self._marks, (row, self.column(name), state)):
+            store.append(value)
+
+    def soft(self, row: int, name: str, value: float) -> None:
+        """Say how likely a class is, in [0, 1]."""
+        if not 0 <= value <= 1:
+            raise ManylabelError(f"{self.at(self._lines[row])}: expected a value in [0, 1] for {name!r}, got {value}")
+        self._cell("soft", row, name, value)
+
+    def candidate(self, row: int, name: str) -> None:
+        """Say that a class is one of those of which at least one is there."""
+        self._cell("candidates", row, name, ())
+
+    def vote(self, row: int, name: str, annotator: str, state: int) -> None:
+        """Say what one annotator thinks; what the table holds is said by `mark`."""
+        self._cell("votes", row, name, (self._annotators.setdefault(annotator, len(self._annotators)), state))
+
+    def box(self, row: int, name: str, shares: Sequence[float], words: Iterable[str] = ()) -> None:
+        """Say where an object is: x, y, width and height as shares of the image; its class is not marked by this."""
+        self._cell("boxes", row, name, tuple(float(v) for v in shares), "|".join(words))
+
+    def reviewed(self, row: int, seen: bool) -> None:
+        """Say whether anybody looked at an image; one not looked at is unknown where nothing is listed."""
+        self._reviewed[row] = seen
+
+    def size(self, row: int, width: int, height: int) -> None:
+        """Say how many pixels an image has."""
+        self._sizes[row] = (int(width), int(height))
+
+    def _cell(self, kind: str, row: int, name: str, value: Any, words: str = "") -> None:
+        self._cells.setdefault(kind, []).append((row, self.column(name), value, words))
+
+    def note(self, text: str) -> None:
+        """Say something that was understood."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def mistake(self, kind: str, where: str, text: str) -> None:
+        """An error; or, where mistakes are to be left out, one more of its kind, all of which are said at the end."""
+        if not self.reading.leave:
+            raise ManylabelError(f"{where}: {text}")
+        self._mistakes.setdefault(kind, []).append(f"{where.removeprefix(str(self.source)).lstrip(', ')}: {text}")
+
+    def dataset(self, *, default: int | None = None, table: LabelTable | None = None) -> Dataset:
+        """All that was collected.
+
+        Arguments:
+            default: the state of a cell nothing was said of; by default what the user said of classes not listed.
+            table: the labels, where the reader made them by itself, of the images in the order of `image`.
+        """
+        if not self._ids:
+            raise ManylabelError(f"{self.source}: no images are found in this {self.kind} file; expected at least one")
+        labels = table if table is not None else self._labels(self.reading.default if default is None else default)
+        paths, located = self._paths()
+        if self._repeated:
+            self.note(f"{self._repeated:,} entries repeat an image and are joined with its first.")
+        return Dataset(
+            labels=labels,
+            paths=paths,
+            split=np.array(self._parts, dtype="<U5"),
+            columns={
+                name: np.array([cells.get(row, "") for row in range(len(self._ids))], np.str_)
+                for name, cells in self._columns.items()
+            },
+            source=self.source,
+            kind=self.kind,
+            notes=(*self.notes, *located, *same_but_case(labels.names)),
+            lines=tuple(self._lines),
+            mistakes=tuple(self._told()),
+            beside=self._beside(),
+            unit=self.unit,
+        )
+
+    def _told(self) -> list[str]:
+        return [
+            f"{len(found):,} {kind}: {'; '.join(found[:TOLD])}"
+            + (f"; and {len(found) - TOLD:,} more" if len(found) > TOLD else "")
+            for kind, found in self._mistakes.items()
+        ]
+
+    def _paths(self) -> tuple[Files, list[str]]:
+        base = self.reading.root
+        if base is None and all(self._files):
+            return Files(self._files), []
+        folder = self.source if self.source.is_dir() else self.source.parent
+        found, notes = locate(list(self._ids), base if base is not None else folder)
+        return Files(own or path for own, path in zip(self._files, found)) if base is None else Files(found), notes
+
+    def _labels(self, default: int) -> LabelTable:
+        if not self._names:
+            raise ManylabelError(f"{self.source}: no class is named in this {self.kind} file; expected at least one")
+        shape = len(self._ids), len(self._names)
+        rows, columns, states = (np.array(part, np.int64) for part in self._marks)
+        rows, columns, states = self._settled(rows, columns, states)
+        unseen = np.array([row for row, seen in self._reviewed.items() if not seen], np.int64)
+        unsure = [
+            np.array([(r, c) for r, c, *_ in self._cells.get(kind, [])], np.int64).reshape(-1, 2)
+            for kind in ("soft", "candidates")
+        ]
+        if shape[0] * shape[1] <= TABLE:
+            cells = np.full(shape, default, np.int8)
+            cells[unseen] = UNKNOWN
+            for cell in unsure:
+                cells[cell[:, 0], cell[:, 1]] = UNKNOWN
+            cells[rows, columns] = states
+            return LabelTable(cells, tuple(self._names), tuple(self._ids))
+        if len(unseen) and default == ABSENT:
+            self.note(f"{len(unseen):,} images nobody looked at; so many classes are kept as lists, of unknown cells.")
+            default = UNKNOWN
+        return LabelTable(self._lists(rows, columns, states, shape, default), tuple(self._names), tuple(self._ids))
+
+    def _lists(
+        self,
+        rows: NDArray[np.int64],
+        columns: NDArray[np.int64],
+        states: NDArray[np.int64],
+        shape: tuple[int, int],
+        default: int,
+    ) -> SparseLabels:
+        order = np.lexsort((columns, rows))
+        starts = np.searchsorted(rows[order], np.arange(shape[0] + 1))
+        return SparseLabels(starts, columns[order].astype(np.int32), states[order].astype(np.int8), shape[1], default)
+
+    def _settled(
+        self, rows: NDArray[np.int64], columns: NDArray[np.int64], states: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Each cell once: the known before the unknown, and present against absent is a contradiction."""
+        classes = max(1, len(self._names))
+        keys, place = np.unique(rows * classes + columns, return_inverse=True)
+        present, absent = np.zeros(len(keys), bool), np.zeros(len(keys), bool)
+        present[place[states == PRESENT]], absent[place[states == ABSENT]] = True, True
+        both = np.flatnonzero(present & absent)
+        if len(both):
+            self._contradiction(keys[both] // classes, keys[both] % classes)
+        return keys // classes, keys % classes, present.astype(np.int64) - absent
+
+    def _contradiction(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> None:
+        ids, names = list(self._ids), list(self._names)
+        by_row = Counter(rows.tolist())
+        said = [
+            f"{ids[row]!r} ({self.unit} {self._lines[row]}) on {', '.join(names[c] for c in columns[rows == row][:5])}"
+            for row in list(by_row)[:6]
+        ] + [""] * max(0, len(by_row) - 6)
+        rule = "unknown" if self.reading.leave else self.reading.conflicts
+        told = repeats.settle(self.source, said, rule=rule)
+        self.notes += told
+        if self.reading.leave:
+            self._mistakes.setdefault("images with contradictions, left unknown", []).extend(said)
+
+    def _beside(self) -> Beside:
+        parts: dict[str, Any] = {kind: _cells(found, kind) for kind, found in self._cells.items()}
+        images = len(self._ids)
+        if self._reviewed:
+            parts["reviewed"] = np.array([self._reviewed.get(row, True) for row in range(images)])
+        if self._sizes:
+            parts["sizes"] = np.array([self._sizes.get(row, (0, 0)) for row in range(images)], np.int64)
+        return Beside(
+            annotators=tuple(self._annotators), parents=tuple(dict.fromkeys(self.parents)),
+            aliases=dict(self.aliases), provenance=tuple(self.provenance), **parts,
+        )  # fmt: skip
+
+
+def _cells(found: list[tuple[int, int, Any, str]], kind: str) -> Cells:
+    rows, columns, values, words = zip(*found, strict=True)
+    types = {"soft": np.float64, "votes": np.int64, "boxes": np.float64, "candidates": np.int8}
+    array = np.array(values, types[kind]).reshape(len(found), *np.shape(values[0]))
+    return Cells(np.array(rows), np.array(columns), array, words if any(words) else ())

@@ -1,0 +1,113 @@
+"""A label file or folder before anybody knows its format: its first bytes, its JSON, the files in it."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from manylabel.delimited import encoding_of
+from manylabel.labels import ManylabelError, did_you_mean
+
+HEAD = 1 << 16
+
+
+class Source:
+    """What formats look at to recognise themselves and then read; whatever is costly is done once.
+
+    Arguments:
+        path: an existing file or folder; anything else is an error that names the nearest file.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.exists():
+            near = [p.name for p in self.path.parent.iterdir()] if self.path.parent.is_dir() else []
+            raise ManylabelError(f"there is no file or folder {self.path}.{did_you_mean(self.path.name, near)}")
+
+    @property
+    def is_folder(self) -> bool:
+        return self.path.is_dir()
+
+    @property
+    def ending(self) -> str:
+        """The file's ending in small letters, with its dot; "" for a folder."""
+        return "" if self.is_folder else self.path.suffix.lower()
+
+    @property
+    def folder(self) -> Path:
+        """The folder itself, or that of the file."""
+        return self.path if self.is_folder else self.path.parent
+
+    @cached_property
+    def head(self) -> bytes:
+        """The first 64 KiB of a file; nothing for a folder."""
+        if self.is_folder:
+            return b""
+        with self.path.open("rb") as stream:
+            return stream.read(HEAD)
+
+    @cached_property
+    def inside(self) -> tuple[str, ...]:
+        """Names of what lies directly in a folder, sorted, hidden files left out; nothing for a file."""
+        if not self.is_folder:
+            return ()
+        return tuple(sorted(p.name for p in self.path.iterdir() if not p.name.startswith(".")))
+
+    @cached_property
+    def looks_json(self) -> bool:
+        """Whether a file begins as a JSON object or list does."""
+        return self.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+
+    @cached_property
+    def text(self) -> str:
+        """A text file, decoded; an error names the byte that is no text."""
+        return self.path.read_text(encoding=encoding_of(self.path))
+
+    @cached_property
+    def json(self) -> Any:
+        """A JSON file; an error says the line and column at which it breaks."""
+        return parse_json(self.text.removeprefix("\ufeff"), str(self.path))
+
+    @property
+    def top(self) -> dict[str, Any]:
+        """The object that a JSON file is, or {} where it is a list, or no JSON at all."""
+        if not self.looks_json:
+            return {}
+        try:
+            return self.json if isinstance(self.json, dict) else {}
+        except ManylabelError:
+            return {}  # whoever reads it says what is wrong; here it is only looked at
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """The first object of a list in a JSON file, or {}."""
+        if not self.looks_json or self.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"[":
+            return {}
+        try:
+            found = self.json[0] if isinstance(self.json, list) and self.json else {}
+        except ManylabelError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def parse_json(text: str, where: str) -> Any:
+    """JSON without NaN and Infinity; `where` begins the message of an error, which names line and column.
+
+    >>> parse_json('{"a": 1', "labels.json")
+    Traceback (most recent call last):
+    manylabel.labels.ManylabelError: labels.json, line 1, column 8: not valid JSON: Expecting ',' delimiter
+    """
+
+    def refuse(word: str) -> Any:
+        raise ManylabelError(f"{where}: {word} is no JSON value; write null for a number that is not there")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except json.JSONDecodeError as problem:
+        raise ManylabelError(
+            f"{where}, line {problem.lineno}, column {problem.colno}: not valid JSON: {problem.msg}"
+        ) from None
+    except RecursionError:
+        raise ManylabelError(f"{where}: JSON is nested too deeply to be a label file") from None

@@ -1,0 +1,43 @@
+"""Every format that is written is read back with nothing lost, recognised as itself and as nothing else."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from made import datasets, photographs
+from manylabel.data import formats, read
+from manylabel.data.beside import same
+
+WRITTEN = formats.writable()
+
+
+def assert_same(found, wanted):
+    assert found.labels.names == wanted.labels.names
+    assert found.labels.ids == wanted.labels.ids
+    np.testing.assert_array_equal(found.labels.state, wanted.labels.state)
+    assert found.split.tolist() == wanted.split.tolist()
+    assert {k: v.tolist() for k, v in found.columns.items()} == {k: v.tolist() for k, v in wanted.columns.items()}
+    assert same(found.beside, wanted.beside) == ()
+    assert [str(path) for path in found.paths] == [str(path) for path in wanted.paths]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    photographs(folder)
+    return folder
+
+
+@pytest.mark.parametrize("format", WRITTEN)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_nothing_is_lost_on_the_way_there_and_back(format, photos, data):
+    wanted = data.draw(datasets(photos))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, formats.named(format, "out"))
+        formats.write(wanted, path, format)
+        assert_same(read(path), wanted)  # recognised without being told
