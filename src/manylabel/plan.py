@@ -21,11 +21,13 @@ class Data:
     path: str
     where: str = ""  # COLUMN=VALUE: keep only such training rows
     unlisted: str = "absent"  # narrow CSV: what a class not listed is
-    minus_one: str = "unknown"  # wide CSV: what -1 is
+    minus_one: str = "unknown"  # wide CSV: what -1 is, or uncertain
     separator: str | None = None  # narrow CSV: what stands between labels; None finds it
     root: str | None = None  # folder at which image names start; None is that of the file
     columns: tuple[str, ...] = ()  # columns that are not classes
     conflicts: str = "error"  # or unknown: cells on which rows of one image disagree
+    uncertain: str = "ignore"  # cells marked uncertain: or positive, negative, soft
+    format: str | None = None  # of the label file; None finds it
     rename: dict[str, str] = field(default_factory=dict)  # old class name to new; classes of one name are joined
     skip_damaged: bool = False  # leave damaged images out, named in the report, instead of stopping
 

@@ -97,6 +97,7 @@ def prepare(plan: Plan) -> Dataset:
     dataset = datasets.read(
         options.path, unlisted=options.unlisted, minus_one=options.minus_one, separator=options.separator,
         root=options.root, columns=options.columns, conflicts=options.conflicts,
+        uncertain=options.uncertain, format=options.format,
     )  # fmt: skip
     if options.rename:
         dataset = dataset.rename(options.rename)

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from manylabel.cli import auditing, catalogue, comparing, evaluating, making, tuning, using
+from manylabel.cli import auditing, catalogue, comparing, converting, evaluating, making, tuning, using
 from manylabel.labels import ManylabelError
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    making.demo, making.doctor, making.train, using.score, using.predict, evaluating.evaluate,
+    making.demo, making.doctor, converting.convert, making.train, using.score, using.predict, evaluating.evaluate,
     tuning.tune, auditing.audit, comparing.compare,
     catalogue.methods, catalogue.encoders, catalogue.objectives,
 ):  # fmt: skip

@@ -22,7 +22,7 @@ def given(
         str | None, option(help="Narrow CSV, folder: a class not listed is 'absent' (default) or 'unknown'.")
     ] = None,
     minus_one: Annotated[
-        str | None, option(help="Wide CSV: -1 means 'unknown' (default), 'absent' or 'present'.")
+        str | None, option(help="Wide CSV: -1 means 'unknown' (default), 'absent', 'present' or 'uncertain'.")
     ] = None,
     separator: Annotated[
         str | None, option(help="Narrow CSV: what stands between labels, such as '|'; found by default.")
@@ -37,6 +37,13 @@ def given(
     conflicts: Annotated[
         str | None, option(help="Where rows of one image disagree: 'error' (default), or 'unknown' for these cells.")
     ] = None,
+    uncertain: Annotated[
+        str | None,
+        option(help="Cells marked uncertain: 'ignore' (default), 'positive', 'negative', or 'soft' (0.5 beside)."),
+    ] = None,
+    format_: Annotated[
+        str | None, option("--format", help="Format of the labels, such as coco; found by default.")
+    ] = None,
     rename: Annotated[
         list[str] | None,
         option(help="Rename a class; classes of one name are joined. May be repeated.", metavar="OLD=NEW"),
@@ -45,7 +52,8 @@ def given(
     """The options that were given, by the names of `manylabel.plan.Data`."""
     options = {
         "unlisted": unlisted, "minus_one": minus_one, "separator": separator, "root": root,
-        "columns": tuple(column or ()) or None, "conflicts": conflicts, "rename": renamings(rename or []) or None,
+        "columns": tuple(column or ()) or None, "conflicts": conflicts, "uncertain": uncertain,
+        "format": format_, "rename": renamings(rename or []) or None,
     }  # fmt: skip
     return {name: value for name, value in options.items() if value is not None}
 
@@ -91,5 +99,5 @@ def read(path: str, reading: dict[str, Any]) -> Dataset:
 
 def reading_of(trained: dict[str, Any]) -> dict[str, Any]:
     """How a run read its labels, from its config.toml."""
-    names = inspect.signature(given).parameters.keys() - {"column"} | {"columns"}
+    names = inspect.signature(given).parameters.keys() - {"column", "format_"} | {"columns", "format"}
     return {name: value for name, value in trained.get("data", {}).items() if name in names}
