@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from manylabel.data import narrow, repeats, wide
 from manylabel.data.dataset import IMAGE_ENDINGS, PART_WORDS, Dataset
+from manylabel.data.files import Files
+from manylabel.data.files import Files
 from manylabel.data.locate import locate
 from manylabel.data.near_names import same_but_case
+from manylabel.data.reading import Reading
 from manylabel.data.repeats import DISAGREE
 from manylabel.data.sheet import Sheet, read_sheet, several
 from manylabel.delimited import IMAGE
@@ -73,22 +76,26 @@ def read_csv(
     mistakes: str = "error",
 ) -> Dataset:
     """Read a narrow or wide label file; see `manylabel.data.read` for the arguments."""
-    leave = mistakes == "leave"
-    sheet = read_sheet(path, leave=leave)
-    roles = find_roles(sheet, columns)
+    reading = Reading(unlisted, minus_one, separator, root, tuple(columns), conflicts, mistakes)
+    return from_sheet(read_sheet(path, leave=reading.leave), reading, kind="csv")
+
+
+def from_sheet(sheet: Sheet, reading: Reading, *, kind: str) -> Dataset:
+    """The dataset in a sheet, narrow or wide; `kind` is the name of its format."""
+    roles, columns, leave, path = find_roles(sheet, reading.columns), reading.columns, reading.leave, sheet.path
     if leave:
         _leave_nameless(sheet, roles.image)
     ids = _image_ids(sheet, roles.image)
-    paths, located = locate(ids, root if root is not None else path.parent)
+    paths, located = locate(ids, reading.root if reading.root is not None else path.parent)
     grouped = repeats.groups(paths)
     if roles.labels is None:
-        cells = _wide(sheet, roles, columns, minus_one, leave)
+        cells = _wide(sheet, roles, columns, reading.state_of_minus_one, leave)
     else:
-        cells = _narrow(sheet, roles, separator, unlisted, repeated=len(grouped) < len(ids))
-    state, merged = _merge(sheet, ids, cells, grouped, "unknown" if leave else conflicts)
+        cells = _narrow(sheet, roles, reading.separator, reading.unlisted, repeated=len(grouped) < len(ids))
+    state, merged = _merge(sheet, ids, cells, grouped, "unknown" if leave else reading.conflicts)
     if leave and merged and merged[0].startswith(DISAGREE):
         sheet.mistakes.append(merged[0].removesuffix("."))
-    if cells.unjudged is not None and unlisted == "absent":
+    if cells.unjudged is not None and reading.unlisted == "absent":
         state = narrow.judge(state, np.array([cells.unjudged[rows].any() for rows in grouped]))
     split = _parts(sheet, roles.split, ids, grouped)
     extra, joined = _extra(sheet, cells.others, grouped)
@@ -96,11 +103,11 @@ def read_csv(
     said = (*sheet.notes, *roles.notes, *cells.notes, *merged, *joined, *located, *same_but_case(cells.names))
     return Dataset(
         labels=LabelTable(state, cells.names, tuple(ids[r] for r in first)),
-        paths=tuple(Path(paths[r]) for r in first),
+        paths=Files(paths[r] for r in first),
         split=split,
         columns=extra,
         source=path,
-        kind="csv-wide" if roles.labels is None else "csv-narrow",
+        kind=f"{kind}-wide" if roles.labels is None else f"{kind}-narrow",
         notes=said,
         lines=tuple(sheet.lines[r] for r in first),
         mistakes=tuple(sheet.mistakes),
@@ -174,7 +181,7 @@ def _image_column(sheet: Sheet, plain: dict[str, str]) -> str:
             f"{sheet.path}, row 1: expected a header such as image,labels, got the image {sheet.header[0]!r};"
             " add a first line that names the columns"
         )
-    found = [c for c in sheet.header if all(cell.lower().endswith(IMAGE_ENDINGS) for cell in sheet.cells(c))]
+    found = [c for c in sheet.header if all(cell.endswith(IMAGE_ENDINGS) for cell in sheet.counts(c))]
     if len(found) != 1 and "id" in plain:
         return plain["id"]
     if len(found) != 1:
