@@ -29,7 +29,7 @@ def render(findings: Findings) -> str:
 
 
 def _title(findings: Findings) -> str:
-    said = [KINDS[findings.kind], f"{findings.images:,} images", f"{len(findings.classes):,} classes"]
+    said = [KINDS.get(findings.kind, findings.kind), f"{findings.images:,} images", f"{len(findings.classes):,} classes"]
     return f"{findings.source}\n{' · '.join(said)}"
 
 
