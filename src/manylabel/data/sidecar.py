@@ -55,7 +55,7 @@ def keep(dataset: Dataset, native: Dataset, ids: Sequence[str], path: Path) -> l
     place = place_of(path)
     text = {"manylabel": VERSION, "about": f"What {path.name} has no place for; keep it beside it.", **found}
     place.write_text(json.dumps(text, ensure_ascii=False) + "\n", encoding="utf-8")
-    return [f"what {native.kind} has no place for ({', '.join(found)}): {place}"]
+    return [f"what the format has no place for ({', '.join(found)}): {place}"]
 
 
 def _files(native: Dataset, ids: Sequence[str]) -> list[str]:
