@@ -32,6 +32,11 @@ class Lists:
         """Whether no row lists more than one label, as in a file with one line per (image, label)."""
         return max(map(len, self.names), default=0) <= 1
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Every name listed, sorted."""
+        return tuple(sorted({name for row in self.names for name in row}))
+
 
 def read_lists(sheet: Sheet, column: str, *, separator: str | None) -> Lists:
     """Split the cells of the labels column into names; the separator is found, unless given, and noted."""
@@ -80,15 +85,14 @@ def find_separator(cells: Sequence[str]) -> tuple[str | None, list[str]]:
     ]
 
 
-def table_of(lists: Lists, *, unlisted: int) -> tuple[NDArray[np.int8], tuple[str, ...]]:
-    """((N, C) state, C sorted names): listed present, unlisted `unlisted`, rows nobody judged unknown."""
-    names = tuple(sorted({name for row in lists.names for name in row}))
+def table_of(lists: Lists, names: Sequence[str], *, unlisted: int) -> NDArray[np.int8]:
+    """(N, C) state: listed present, unlisted `unlisted`, rows nobody judged unknown."""
     column = {name: c for c, name in enumerate(names)}
     state = np.full((len(lists.names), len(names)), unlisted, np.int8)
     state[lists.unjudged] = UNKNOWN
     rows = [r for r, row in enumerate(lists.names) for _ in row]
     state[rows, [column[name] for row in lists.names for name in row]] = PRESENT
-    return state, names
+    return state
 
 
 def judge(state: NDArray[np.int8], unjudged: NDArray[np.bool_]) -> NDArray[np.int8]:

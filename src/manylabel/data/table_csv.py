@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from manylabel.data import narrow, repeats, wide
+from manylabel.data import many, narrow, repeats, wide
+from manylabel.data.collect import TABLE
 from manylabel.data.dataset import IMAGE_ENDINGS, PART_WORDS, Dataset
-from manylabel.data.files import Files
 from manylabel.data.files import Files
 from manylabel.data.locate import locate
 from manylabel.data.near_names import same_but_case
@@ -49,19 +49,8 @@ class Roles:
     notes: list[str]
 
 
-@dataclass(frozen=True)
-class Cells:
-    """The labels of every row, before the rows of one image are joined.
-
-    `unjudged` is given where the labels of an image are spread over rows of one label each: the rows that say
-    nobody judged them.
-    """
-
-    state: NDArray[np.int8]
-    names: tuple[str, ...]
-    others: list[str]
-    notes: list[str]
-    unjudged: NDArray[np.bool_] | None = None
+Made = tuple[LabelTable, list[str], list[str]]
+"""Labels of the images, further columns, and notes."""
 
 
 def read_csv(
@@ -82,27 +71,21 @@ def read_csv(
 
 def from_sheet(sheet: Sheet, reading: Reading, *, kind: str) -> Dataset:
     """The dataset in a sheet, narrow or wide; `kind` is the name of its format."""
-    roles, columns, leave, path = find_roles(sheet, reading.columns), reading.columns, reading.leave, sheet.path
-    if leave:
+    roles, path = find_roles(sheet, reading.columns), sheet.path
+    if reading.leave:
         _leave_nameless(sheet, roles.image)
     ids = _image_ids(sheet, roles.image)
     paths, located = locate(ids, reading.root if reading.root is not None else path.parent)
     grouped = repeats.groups(paths)
-    if roles.labels is None:
-        cells = _wide(sheet, roles, columns, reading.state_of_minus_one, leave)
-    else:
-        cells = _narrow(sheet, roles, reading.separator, reading.unlisted, repeated=len(grouped) < len(ids))
-    state, merged = _merge(sheet, ids, cells, grouped, "unknown" if leave else reading.conflicts)
-    if leave and merged and merged[0].startswith(DISAGREE):
-        sheet.mistakes.append(merged[0].removesuffix("."))
-    if cells.unjudged is not None and reading.unlisted == "absent":
-        state = narrow.judge(state, np.array([cells.unjudged[rows].any() for rows in grouped]))
+    labels, others, told = (_wide if roles.labels is None else _narrow)(sheet, roles, reading, grouped)
+    if reading.leave and (disagree := [note for note in told if note.startswith(DISAGREE)]):
+        sheet.mistakes.append(disagree[0].removesuffix("."))
     split = _parts(sheet, roles.split, ids, grouped)
-    extra, joined = _extra(sheet, cells.others, grouped)
+    extra, joined = _extra(sheet, others, grouped)
     first = [rows[0] for rows in grouped]
-    said = (*sheet.notes, *roles.notes, *cells.notes, *merged, *joined, *located, *same_but_case(cells.names))
+    said = (*sheet.notes, *roles.notes, *told, *joined, *located, *same_but_case(labels.names))
     return Dataset(
-        labels=LabelTable(state, cells.names, tuple(ids[r] for r in first)),
+        labels=labels,
         paths=Files(paths[r] for r in first),
         split=split,
         columns=extra,
@@ -125,27 +108,51 @@ def _leave_nameless(sheet: Sheet, column: str) -> None:
         sheet.__dict__.pop("_columns", None)
 
 
-def _wide(sheet: Sheet, roles: Roles, columns: Sequence[str], minus_one: str, leave: bool) -> Cells:
-    found = wide.sort_columns(sheet, [c for c in roles.rest if c not in columns], others=list(columns), leave=leave)
-    state, notes = wide.read_table(sheet, found.classes, minus_one=minus_one)
-    return Cells(state, tuple(found.classes), found.others, found.notes + notes)
+def _wide(sheet: Sheet, roles: Roles, reading: Reading, grouped: list[list[int]]) -> Made:
+    wanted = [c for c in roles.rest if c not in reading.columns]
+    found = wide.sort_columns(sheet, wanted, others=list(reading.columns), leave=reading.leave)
+    state, notes = wide.read_table(sheet, found.classes, minus_one=reading.state_of_minus_one)
+    merged, told = _merge(sheet, roles.image, state, found.classes, grouped, reading)
+    labels = LabelTable(merged, tuple(found.classes), _first_ids(sheet, roles.image, grouped))
+    return labels, found.others, [*found.notes, *notes, *told]
 
 
-def _narrow(sheet: Sheet, roles: Roles, separator: str | None, unlisted: str, *, repeated: bool) -> Cells:
+def _narrow(sheet: Sheet, roles: Roles, reading: Reading, grouped: list[list[int]]) -> Made:
     assert roles.labels is not None
-    lists = narrow.read_lists(sheet, roles.labels, separator=separator)
-    long = lists.one_each and repeated
-    state, names = narrow.table_of(lists, unlisted=UNKNOWN if long else wide.STATES[unlisted])
-    if not names:
+    lists = narrow.read_lists(sheet, roles.labels, separator=reading.separator)
+    if not lists.classes:
         raise ManylabelError(f"{sheet.path}: column {roles.labels!r} lists no label in any row; expected some names")
-    notes = lists.notes
-    if unlisted == "unknown":
+    long = lists.one_each and len(grouped) < len(lists.names)
+    names, ids = lists.classes, _first_ids(sheet, roles.image, grouped)
+    if len(names) * len(lists.names) > TABLE:
+        labels, conflicts = many.joined(
+            lists, grouped, names, ids, unlisted=reading.default, long=long, source=sheet.path
+        )
+        told = _settled(sheet, roles.image, conflicts, names, grouped, reading)
+    else:
+        state = narrow.table_of(lists, names, unlisted=UNKNOWN if long else reading.default)
+        state, told = _merge(sheet, roles.image, state, names, grouped, reading)
+        if long and reading.unlisted == "absent":
+            state = narrow.judge(state, np.array([lists.unjudged[rows].any() for rows in grouped]))
+        labels = LabelTable(state, names, ids)
+    return labels, roles.rest, [*_notes(lists, reading, long=long), *told]
+
+
+def _notes(lists: narrow.Lists, reading: Reading, *, long: bool) -> list[str]:
+    """What was made of labels that are not listed, and of rows of one label."""
+    notes = list(lists.notes)
+    if reading.unlisted == "unknown":
         notes.append("Labels that a row does not list are unknown, as asked; of an empty list that is all of them.")
     elif (empty := sum(not row for row in lists.names) - int(lists.unjudged.sum())) > 0:
         notes.append(f"{empty:,} rows list no label: images reviewed and found to show none of the classes; kept.")
     if long:
         notes.append("One label per row: the rows of one image are joined, and all their labels count.")
-    return Cells(state, names, roles.rest, notes, lists.unjudged if long else None)
+    return notes
+
+
+def _first_ids(sheet: Sheet, column: str, grouped: list[list[int]]) -> tuple[str, ...]:
+    ids = sheet.cells(column)
+    return tuple(ids[rows[0]] for rows in grouped)
 
 
 def find_roles(sheet: Sheet, columns: Sequence[str] = ()) -> Roles:
@@ -174,6 +181,8 @@ def find_roles(sheet: Sheet, columns: Sequence[str] = ()) -> Roles:
 def _image_column(sheet: Sheet, plain: dict[str, str]) -> str:
     """The column with such a name (picture may also be a class), or the one whose every cell is an image's name."""
     named = [plain[word] for word in IMAGE if word in plain]
+    if len(named) == 1:
+        return named[0]
     if named:
         return next((column for column in named if not wide.holds_labels(sheet, column)), named[0])
     if Path(sheet.header[0].lower()).suffix in IMAGE_ENDINGS:
@@ -228,22 +237,33 @@ def _image_ids(sheet: Sheet, column: str) -> list[str]:
 
 
 def _merge(
-    sheet: Sheet, ids: list[str], cells: Cells, grouped: list[list[int]], rule: str
+    sheet: Sheet, image: str, state: NDArray[np.int8], names: Sequence[str], grouped: list[list[int]], reading: Reading
 ) -> tuple[NDArray[np.int8], list[str]]:
-    """((M, C) one row per image, notes); `rule` is what to do where rows contradict each other."""
-    merged, conflicts = repeats.merge_labels(cells.state, grouped)
+    """((M, C) one row per image, notes)."""
+    if len(grouped) == len(state):
+        return state, []
+    merged, conflicts = repeats.merge_labels(state, grouped)
+    return merged, _settled(sheet, image, conflicts, names, grouped, reading)
+
+
+def _settled(
+    sheet: Sheet, image: str, conflicts: many.Conflicts, names: Sequence[str], grouped: list[list[int]],
+    reading: Reading,
+) -> list[str]:  # fmt: skip
+    """Notes on contradictions, or the error, and on the images that have several rows."""
+    ids = sheet.cells(image)
     said = [
-        f"{ids[rows[0]]!r} ({_rows(sheet, rows)}) on {', '.join(cells.names[c] for c in classes[:5])}"
+        f"{ids[rows[0]]!r} ({_rows(sheet, rows)}) on {', '.join(names[c] for c in classes[:5])}"
         for rows, classes in conflicts
     ]
-    notes = repeats.settle(sheet.path, said, rule=rule)
+    notes = repeats.settle(sheet.path, said, rule="unknown" if reading.leave else reading.conflicts)
     several = [rows for rows in grouped if len(rows) > 1]
     if several:
         notes.append(
             f"{len(ids) - len(grouped):,} rows repeat an image and are joined with its first row"
             f" ({len(several):,} images, such as {ids[several[0][0]]!r}, {_rows(sheet, several[0])})."
         )
-    return merged, notes
+    return notes
 
 
 def _rows(sheet: Sheet, rows: list[int]) -> str:
