@@ -15,11 +15,13 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.transforms import offset_copy
 
 ROOT = Path(__file__).resolve().parents[1]
 COLOURS = {"helps": "#1a7f5a", "hurts": "#c0392b", "undecided": "#6b7280"}  # told apart by lightness too
 INCHES, DPI = 9.0, 150  # 1,350 pixels wide, shown at about 900
 ROW = 0.25  # inches
+ARROW = 6  # points
 MEASURES = (("total", "verdict", "all classes"), ("tail", "verdict_tail", "tail classes"))
 
 Row = dict[str, str]
@@ -39,7 +41,9 @@ def places(rows: list[Row]) -> tuple[list[float], dict[str, float]]:
     >>> places([{"section": "a"}, {"section": "a"}, {"section": "b"}])
     ([1.0, 2.0, 4.5], {'a': 0.0, 'b': 3.5})
     """
-    heights, headings, at = [], {}, 0.0
+    heights: list[float] = []
+    headings: dict[str, float] = {}
+    at = 0.0
     for row in rows:
         if row["section"] not in headings:
             at += 0.5 if headings else 0.0
@@ -56,29 +60,39 @@ def label(row: Row) -> str:
 
 
 def panel(axes: Axes, rows: list[Row], heights: list[float], measure: str, verdict: str) -> None:
-    """One measure's intervals; those beyond the frame end in an arrow."""
-    left, right = limits(rows, measure)
+    """One measure's intervals; an arrow stands where one leaves the frame, a number where its middle does."""
+    frame = limits(rows, measure)
     for row, y in zip(rows, heights):
-        middle, low, high = (float(row[f"delta_{measure}{end}"]) for end in ("", "_low", "_high"))
-        colour = COLOURS[row[verdict]]
-        axes.plot([max(low, left), min(high, right)], [y, y], color=colour, linewidth=1.8, solid_capstyle="butt")
-        if left <= middle <= right:
-            axes.plot(middle, y, "o", color=colour, markersize=4.5)
-        else:
-            edge = left if middle < left else right
-            axes.plot(edge, y, "<" if middle < left else ">", color=colour, markersize=6, clip_on=False)
-            side = "left" if middle < left else "right"
-            axes.annotate(
-                f"{middle:+.1f}".replace("-", "−"), (edge, y), xytext=(8 if side == "left" else -8, 0),
-                textcoords="offset points", ha=side, va="center", fontsize=8, color=colour,
-            )  # fmt: skip
+        interval(axes, y, tuple(float(row[f"delta_{measure}{end}"]) for end in ("_low", "", "_high")), frame,
+                 COLOURS[row[verdict]])  # fmt: skip
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_xlim(left, right)
+    axes.set_xlim(*frame)
     axes.grid(axis="x", color="#e5e7eb", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)
     for side in ("top", "left", "right"):
         axes.spines[side].set_visible(False)
+
+
+def interval(axes: Axes, y: float, ends: tuple[float, ...], frame: tuple[float, float], colour: str) -> None:
+    """One arm at height `y`: its low end, middle and high end as far as the frame shows them."""
+    low, middle, high = ends
+    left, right = frame
+    seen = [min(max(x, left), right) for x in (low, high)]
+    axes.plot(seen, [y, y], color=colour, linewidth=1.8, solid_capstyle="butt")
+    if left <= middle <= right:
+        axes.plot(middle, y, "o", color=colour, markersize=4.5)
+    for edge, gone, inwards in ((left, low < left, 1), (right, high > right, -1)):
+        if gone:
+            place = offset_copy(axes.transData, axes.get_figure(root=True), x=inwards * ARROW / 2, units="points")
+            axes.plot(edge, y, "<" if inwards > 0 else ">", color=colour, markersize=ARROW, transform=place)
+    if middle < left or middle > right:
+        side, inwards = ("left", 1) if middle < left else ("right", -1)
+        inner = seen[1] if middle < left else seen[0]  # past what is left of the interval
+        axes.annotate(
+            f"{middle:+.1f}".replace("-", "−"), (inner, y), xytext=(inwards * (ARROW + 3), 0),
+            textcoords="offset points", ha=side, va="center", fontsize=8, color=colour,
+        )  # fmt: skip
 
 
 def limits(rows: list[Row], measure: str, least: float = 1.0, most: float = 12.0) -> tuple[float, float]:

@@ -8,12 +8,6 @@ import numpy as np
 import pytest
 
 
-def readout(page: Any) -> dict[str, str]:
-    return dict(
-        page.ask("[...document.querySelectorAll('#readout div')].map(d => [...d.children].map(c => c.textContent))")
-    )
-
-
 def test_a_click_on_a_class_shows_its_curve_and_numbers(opened, results, jpeg):
     data = results(images=400, classes=20, pictures=jpeg)
     page = opened(data)
@@ -22,7 +16,7 @@ def test_a_click_on_a_class_shows_its_curve_and_numbers(opened, results, jpeg):
     assert page.ask("document.getElementById('pr-line').getAttribute('d').length") > 50
     load = "(async (i) => { i.loading = 'eager'; await i.decode(); return i.naturalWidth; })"
     assert page.ask(load + "(document.querySelector('#cards img'))") == 160
-    entry, shown = data.metrics["per_class"][11], readout(page)
+    entry, shown = data.metrics["per_class"][11], page.readout()
     assert float(shown["F1 %"]) == pytest.approx(100 * entry["f1"], abs=0.051)
     assert float(shown["threshold"].replace("−", "-")) == pytest.approx(entry["threshold"], rel=1e-3)
     assert page.complaints() == []
@@ -37,14 +31,14 @@ def test_the_slider_recounts_the_class_at_its_threshold(opened, results):
         t = page.ask("D.curves[3].line.t[step]")
         decided, truth = data.values[:, 3] >= t, data.labels[:, 3]
         tp, fp = int((decided & (truth == 1)).sum()), int((decided & (truth == -1)).sum())
-        shown, positives = readout(page), int((truth == 1).sum())
+        shown, positives = page.readout(), int((truth == 1).sum())
         assert shown["right / wrong / missed"] == f"{tp} / {fp} / {positives - tp}"
         assert float(shown["precision %"]) == pytest.approx(100 * tp / (tp + fp), abs=0.051)
         assert float(shown["recall %"]) == pytest.approx(100 * tp / positives, abs=0.051)
         assert float(shown["probability %"]) == pytest.approx(100 / (1 + np.exp(-(t / 0.8 + 0.1))), abs=0.051)
     page.click("#stored")
     assert page.ask("D.curves[3].line.t.length - 1 - at('slider').value") == page.ask("D.curves[3].line.at")
-    assert float(readout(page)["threshold"].replace("−", "-")) == pytest.approx(data.cuts[3], rel=1e-3)
+    assert float(page.readout()["threshold"].replace("−", "-")) == pytest.approx(data.cuts[3], rel=1e-3)
 
 
 def test_the_keyboard_walks_the_bars(opened, results):
@@ -71,7 +65,7 @@ def test_the_table_sorts_and_filters(opened, results):
     assert values == sorted(values, reverse=True)
     page.ask("at('table').tHead.rows[0].cells[2].firstChild.click()")
     assert page.ask(shown)[-1] == 4
-    page.ask("at('filter').value = 'SS 1'; at('filter').oninput()")
+    page.ask("at('filter').value = 'SS 1'; at('filters').oninput()")
     assert sorted(page.ask(shown)) == [10, 11, 12, 13, 14]
 
 
@@ -84,14 +78,6 @@ def test_the_gallery_keeps_to_the_chosen_class_and_kind(opened, results):
     assert set(heads) == {"class 00"}
     ids = page.ask("[...document.querySelectorAll('#cards .id')].map(h => h.textContent.split(' ')[0])")
     assert all(data.labels[data.ids.index(i), 0] == 1 and not data.decided[data.ids.index(i), 0] for i in ids)
-
-
-@pytest.mark.parametrize("mode", ["light", "dark"])
-def test_a_narrow_screen_has_no_sideways_scroll(opened, results, mode: str):
-    names = ["a rather long class name without end", "x" * 200, *[f"class {c}" for c in range(28)]]
-    page = opened(results(classes=30, names=names, title="t" * 150), width=400, mode=mode)
-    assert page.ask("document.documentElement.scrollWidth") <= 400
-    assert page.complaints() == []
 
 
 CASES: dict[str, dict[str, Any]] = {
@@ -124,8 +110,6 @@ CASES: dict[str, dict[str, Any]] = {
 def test_no_complaint_whatever_is_missing(opened, results, case: str):
     page = opened(results(**CASES[case]))
     page.ask("D.order.slice(0, 20).forEach((c) => show(c, true))")
-    page.ask("document.querySelectorAll('details').forEach((d) => d.open = true)")
-    page.ask("new Promise((done) => setTimeout(done, 50))")
-    broken = '[d*=NaN], [points*=NaN], [x*=NaN], [y*=NaN], [width*=NaN], [height*=NaN], [width^="-"], [height^="-"]'
-    assert page.ask(f"document.querySelectorAll('{broken}').length") == 0
+    page.unfold()
+    assert page.misdrawn() == []
     assert page.complaints() == []

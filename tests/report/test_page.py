@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import confusion_matrix, precision_recall_curve
+from sklearn.metrics import precision_recall_curve
+from synthetic import payload
 
 from manylabel.labels import ManylabelError
 from manylabel.report import Other, render, write
@@ -39,12 +38,6 @@ class Elements(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found.append((tag, dict(attrs)))
-
-
-def payload(page: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
-    assert found
-    return json.loads(found[1])
 
 
 def row(page: str, key: str) -> str:
@@ -88,8 +81,8 @@ def test_curve_points_equal_independent_counts(results):
         truth, scores = data.labels[known, c] == 1, data.values[known, c]
         assert len(line["t"]) <= 201
         for t, tp, fp in zip(line["t"], line["tp"], line["fp"]):
-            (_, false), (_, true) = confusion_matrix(truth, scores >= t, labels=[False, True])
-            assert (tp, fp) == (true, false)
+            decided = scores >= t
+            assert (tp, fp) == ((decided & truth).sum(), (decided & ~truth).sum())
         assert line["tp"][-1] == line["positives"]
         assert line["t"][line["at"]] == data.cuts[c]
 
@@ -219,14 +212,14 @@ def absent_labels(n: int, c: int, value: int) -> np.ndarray:
 
 
 DEGENERATE = {
-    "one class": ({"classes": 1}, "come together"),
-    "one image": ({"images": 1}, "test images"),
+    "one class": ({"classes": 1}, "No two classes come together in more than one image"),
+    "one image": ({"images": 1}, "<dt>test images</dt><dd>1</dd>"),
     "no image": ({"images": 0}, "not defined: no class has a positive"),
     "no positives": ({"labels": absent_labels(120, 12, -1)}, "not defined: no class has a positive"),
     "all unknown": ({"labels": absent_labels(120, 12, 0)}, "not defined: no class has a positive"),
     "all present": ({"labels": absent_labels(120, 12, 1)}, "0 labels were decided and are wrong"),
-    "constant scores": ({"scores": np.zeros((120, 12))}, "Worst errors"),
-    "huge scores": ({"scores": np.full((120, 12), -1e30)}, "Worst errors"),
+    "constant scores": ({"scores": np.zeros((120, 12))}, "are wrong, 0 were missed"),
+    "huge scores": ({"scores": np.full((120, 12), -1e30)}, "are wrong, 0 were missed"),
     "no log": ({"log": None}, "No training log was given"),
     "empty log": ({"log": []}, "No training log was given"),
     "text log": ({"log": [{"epoch": "x", "loss": None}]}, "No training log was given"),

@@ -1,10 +1,9 @@
-"""Models side by side, reliability, confusions, all numbers, rules without thresholds and findings."""
+"""Reliability, confusions, all numbers, rules without thresholds and findings."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from dataclasses import replace
 from types import SimpleNamespace
@@ -13,37 +12,20 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.stats import binomtest
+from synthetic import other, payload, plain
 
 from manylabel.audits import findings
-from manylabel.compare import Side, compare
 from manylabel.labels import LabelTable
 from manylabel.metrics import Settings, calibration_error, evaluate, reliability
 from manylabel.metrics.more import METRICS
 from manylabel.metrics.shares import wilson
-from manylabel.report import Other, render, review, write
-from manylabel.report import compared as models
 from manylabel.report import confused as confusion
+from manylabel.report import render, review, write
 from manylabel.report.all_numbers import group_of
 from manylabel.report.diagrams import Sorted
 from manylabel.report.diagrams import reliability as diagrams
 
 HOSTILE = "</script><b onclick=throw>${title}"
-
-
-def payload(page: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
-    assert found
-    return json.loads(found[1])
-
-
-def plain(html: str) -> str:
-    """The text of some HTML, in one line."""
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
-
-
-def other(data: Any, seed: int = 1, **given: Any) -> Other:
-    noise = np.random.default_rng(seed).normal(0, 1.5, data.values.shape)
-    return Other(**{"name": f"model {seed}", "scores": (data.values + noise).astype(np.float32), **given})
 
 
 # == reliability
@@ -137,98 +119,6 @@ def test_the_surest_confusions_come_first(results):
     i, j, k, n, _ = confusion.top_pairs(data)[0]
     assert f'<th scope="row">{data.names[i]}<td>{data.names[j]}<td class="n">{100 * k / n:.0f}' in page
     assert "No two classes were confused" in render(results(labels=np.ones((120, 12), np.int8)))
-
-
-# == several models
-def test_the_table_of_models_is_compares(results):
-    data = results(classes=20, name="first")
-    data = replace(data, others=[other(data), other(data, 2)])
-    page = render(data)
-    counts = (data.parts["train"] == 1).sum(0)
-    for m, model in enumerate(data.others, start=1):
-        sides = Side("first", data.values, data.decided), Side("b", model.scores, model.model.decided)
-        found = compare(*sides, data.labels, train_counts=counts)
-        row = re.search(rf'<span class="letter of-m{m}">.*?(?=<tr>|</table>)', page, re.S)
-        for key in ("map", "map_head", "map_medium", "cf1", "of1"):
-            one = found["numbers"][key]
-            low, high = (models.signed(end) for end in one["interval"])
-            difference = models.signed(one["difference"])
-            assert f"{100 * one['after']:.1f} {difference} {one['verdict']} [{low}, {high}]" in plain(row[0]), key
-        assert plain(row[0]).endswith(f"{100 * found['cells'].churn:.2f}")
-        shown = payload(page)["compared"][m - 1]
-        assert shown["ap"] == pytest.approx(found["classes"]["after"].tolist(), abs=5.1e-6)
-        assert shown["interval"][0] == pytest.approx(found["classes"]["interval"][:, 0].tolist(), abs=5.1e-6)
-        assert (shown["gained"], shown["lost"]) == (found["cells"].gained.tolist(), found["cells"].lost.tolist())
-
-
-def test_groups_of_the_table_keep_the_bounds_of_the_page(results):
-    data = results(images=300, classes=9)
-    counts = (data.parts["train"] == 1).sum(0)
-    bounds = Settings(head=int(np.sort(counts)[6]), tail=int(np.sort(counts)[3]), resamples=0)
-    numbers = evaluate(data.values, data.labels, names=data.names, train_counts=counts, settings=bounds)
-    data = replace(data, metrics=numbers, others=[other(data)])
-    (found,), _ = models.comparisons(data)
-    for group in ("head", "medium", "tail"):
-        assert found["numbers"][f"map_{group}"]["before"] == pytest.approx(numbers[f"map_{group}"])
-
-
-def test_a_comparison_that_is_given_is_not_made_again(results):
-    data = results(images=60)
-    sides = Side("a", data.values, data.decided), Side("b", other(data).scores)
-    found = compare(*sides, data.labels, number=20)
-    found["numbers"]["map"]["interval"] = [0.111, 0.222]
-    page = render(replace(data, others=[other(data, comparison=found)]))
-    assert "[+11.1, +22.2]" in page
-    assert payload(page)["compared"][0]["lost"] == models.flips(data.decided, other(data).model.decided,
-                                                                data.labels).lost.tolist()  # fmt: skip
-
-
-def test_no_intervals_where_they_would_take_minutes_and_the_page_says_so(results, monkeypatch):
-    monkeypatch.setattr(models, "WORK", 1e5)
-    data = results()
-    page = render(replace(data, others=[other(data)]))
-    assert "Differences between models have no intervals" in page
-    assert "no interval</small>" in page
-
-
-def test_regressions_are_the_surest_cells_that_got_wrong(results):
-    data = results(images=200, classes=6)
-    data = replace(data, others=[other(data)])
-    model = data.models[1]
-    shown = payload(render(data))["compared"][0]
-    lost = {
-        (n, c) for n, c in np.argwhere(data.decided != model.decided).tolist()
-        if data.labels[n, c] and data.decided[n, c] == (data.labels[n, c] == 1)
-    }  # fmt: skip
-    assert shown["total"] == len(lost) > 20
-    p = model.chance(slice(None), slice(None))
-    for present in (0, 1):
-        cells = [(data.ids.index(i), c, after) for i, c, there, _, after in shown["regressions"] if there == present]
-        assert all((n, c) in lost and data.labels[n, c] == 2 * present - 1 for n, c, _ in cells)
-        assert [x for *_, x in cells] == [round(1000 * p[n, c]) for n, c, _ in cells]
-        assert [x for *_, x in cells] == sorted((x for *_, x in cells), reverse=not present)
-        best = max((p[n, c] if not present else -p[n, c]) for n, c in lost if data.labels[n, c] == 2 * present - 1)
-        assert cells[0][2] == round(1000 * abs(best))
-    assert [there for _, _, there, *_ in shown["regressions"][:4]].count(1) == 2
-    assert max(np.bincount([c for _, c, *_ in shown["regressions"]])) <= 6
-
-
-def test_curves_of_the_others_hold_exact_counts(results):
-    data = results(images=400, classes=5)
-    data = replace(data, others=[other(data, thresholds=np.full(5, 0.25))])
-    scores = data.models[1].values
-    for c in range(5):
-        (line,) = payload(render(data))["curves"][str(c)]["others"]
-        assert line["t"][line["at"]] == 0.25
-        for t, tp, fp in zip(line["t"], line["tp"], line["fp"]):
-            decided = scores[:, c].astype(float) >= t
-            assert (tp, fp) == tuple(int((decided & (data.labels[:, c] == s)).sum()) for s in (1, -1))
-
-
-def test_sections_without_anything_to_show_are_left_out(results):
-    page = render(results())
-    for word in ('id="models"', 'href="#models"', 'id="findings"', 'href="#findings"'):
-        assert word not in page
 
 
 # == rules without thresholds, intervals of thresholds
@@ -337,3 +227,48 @@ def test_the_series_of_a_page_are_its_models(results):
     data = results(images=50, temperatures=None, biases=None)
     assert diagrams(data).series == [(0, True)]
     assert diagrams(replace(data, others=[other(data)])).series == [(0, True), (1, True)]
+
+
+# == groups and hierarchies that were given
+def test_groups_of_the_user_stand_in_the_headline_and_among_all_numbers(results):
+    data = results(images=80, parts={})
+    names = [HOSTILE, "things", None]
+    numbers = evaluate(
+        data.values, data.labels, names=data.names, decisions=data.decided, settings=Settings(resamples=50),
+        grouping=[names[c % 3] for c in range(12)],
+    )  # fmt: skip
+    page = render(replace(data, metrics=numbers))
+    told = re.findall(r'<tr data-key="group [^"]*">(.*?)(?=<tr|</table>)', page, re.S)
+    every = re.findall(r'<tr data-metric="group [^"]*">(.*?)(?=<tr|</table>)', page, re.S)
+    assert len(told) == len(every) == 2
+    for name, line, row in zip(names, told, every):
+        one = numbers["grouping"][name]
+        low, high = one["interval"]
+        shown = name.replace("<", "&lt;").replace(">", "&gt;")
+        assert f'scope="row">mAP {shown}<small>over {one["averaged"]} of {one["classes"]} classes' in line
+        assert plain(line).endswith(f"{100 * one['map']:.1f} {100 * low:.1f} – {100 * high:.1f}")
+        assert f"{one['map']:.4f} {low:.4f} – {high:.4f} higher" in plain(row)
+    many = {f"g{k}": {"classes": 1, "averaged": 0, "map": None, "interval": None} for k in range(30)}
+    page = render(replace(data, metrics={**numbers, "grouping": many}))
+    assert (page.count('data-key="group '), page.count('data-metric="group ')) == (12, 30)
+    assert "18 more groups stand among all numbers" in page
+
+
+def test_head_medium_and_tail_are_not_shown_where_nobody_knows_them(results):
+    data = results(images=80, parts={})
+    numbers = evaluate(data.values, data.labels, names=data.names, settings=Settings(resamples=0))
+    known, page = render(results(images=80)), render(replace(data, metrics=numbers))
+    for sign in ('data-key="map_head"', '<table id="table"><caption', 'id="group"'):
+        assert sign in known
+        assert sign not in page
+    assert '<table id="table" class="ungrouped">' in page
+
+
+def test_numbers_that_a_hierarchy_completes_stand_among_all_numbers(results):
+    found = {"hp": 0.1234, "hr": 0.5, "hf": None, "hp_micro": 0.25, "intervals": {"hp": [0.1, 0.2]}}
+    page = render(results(metrics={"hierarchical": found}))
+    rows = dict(re.findall(r'<tr data-metric="(h[prf][^"]*)">(.*?)(?=<tr|</table>)', page, re.S))
+    assert set(rows) == {"hp", "hr", "hf", "hp_micro"}
+    assert "0.1234 0.1000 – 0.2000 higher" in plain(rows["hp"])
+    assert plain(rows["hf"]).endswith("– – higher")
+    assert "Hierarchy (3 of 4 defined)" in page

@@ -17,7 +17,9 @@ function show(c, jump = false) {
   at("about").replaceChildren(`${group}${seen}${count(D.test[c])} ${D.part} positives, AP `, make("b", {}, percent(D.ap[c])), " %, F1 ", make("b", {}, percent(D.f1[c])), " %");
   listModels();
   pick(model);
-  if (jump) at("class").scrollIntoView();
+  if (!jump) return;
+  at("class").scrollIntoView();
+  at("choose").focus({ preventScroll: true });  // so that Tab goes on from here
 }
 function pick(m) {
   model = m;
@@ -28,7 +30,7 @@ function pick(m) {
     at("stored").textContent = curve.at == null ? "Best F1" : m || D.cutsGiven ? "Stored" : "One half";
     at("slider").max = curve.t.length - 1;
     step = start(curve);
-    lazyTable(at("points"), () => table(["threshold", "probability", "precision %", "recall %", "F1 %", "true pos.", "false pos."],
+    lazyTable(at("points"), () => table(`Precision and recall of ${D.names[chosen]}`, ["threshold", "probability", "precision %", "recall %", "F1 %", "true pos.", "false pos."],
       curve.t.map((t, k) => { const v = measures(curve, k); return [plain(t), percent(probability(chosen, t, m)), percent(v.p), percent(v.r), percent(v.f1), v.tp, v.fp]; })));
   }
   drawClass();
@@ -42,7 +44,7 @@ function listModels() {
     radio.onchange = () => pick(m);
     return make("label", { class: `of-m${m}` }, radio, swatch(m), make("b", { class: "letter" }, LETTERS[m]), make("span", { class: "name" }, D.models[m].name), make("span", { class: "quiet" }, `AP ${percent(apOf(m, chosen))} %`));
   };
-  at("models-shown").replaceChildren(make("legend", {}, "Models; the slider walks along the curve of the one chosen. Unknown labels are left out of every AP."), ...D.models.map((_, m) => entry(m)));
+  at("models-shown").replaceChildren(make("legend", {}, "Models", make("span", { class: "onscreen" }, "; the slider walks along the curve of the one chosen"), ". Unknown labels are left out of every AP."), ...D.models.map((_, m) => entry(m)));
 }
 const start = (curve) => curve.at ?? bestStep(curve);
 const bestStep = (curve) => curve.t.reduce((best, _, k) => (measures(curve, k).f1 > measures(curve, best).f1 ? k : best), 0);
@@ -152,7 +154,7 @@ function drawBins(svg, { low, high, positive, negative }, x, { left, w, middle, 
     const up = (half - 4) * n / (totals[0] || 1) / tallest, down = (half - 4) * negative[k] / (totals[1] || 1) / tallest, x0 = x(low) + k * wide + 0.5;
     svg.append(draw("rect", { x: x0, y: middle - up, width: wide - 1, height: up, class: "positive" }), draw("rect", { x: x0, y: middle, width: wide - 1, height: down, class: "negative" }));
   });
-  svg.append(line(left, middle, left + w, middle, "base"), words(left, middle - half + 8, `${count(totals[0])} positives`, { class: "f" }), words(left, foot - 2, `${count(totals[1])} negatives`));
+  svg.append(line(left, middle, left + w, middle, "base"), words(left, middle - half + 8, `${count(totals[0])} positives`, { class: "f over" }), words(left, foot - 2, `${count(totals[1])} negatives`, { class: "over" }));
 }
 function scaleLines(svg, curve, x, y, left, w, foot) {
   const all = curve.t.map((_, k) => measures(curve, k));

@@ -137,8 +137,9 @@ def table(data: ReportData, found: list[Comparison]) -> str:
         " in brackets, and whether chance explains it. Churn: known cells whose decision changed."
     )
     return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Models compared"><table class="models">'
-        f'<thead><tr><th scope="col">model{head}<th scope="col" class="n">churn %<tbody>{"".join(rows)}</table></div>'
+        '<div class="scroll" tabindex="0" role="region" aria-label="Table of models"><table class="models">'
+        f'<caption class="sr">Models compared</caption><thead><tr><th scope="col">model{head}'
+        f'<th scope="col" class="n">churn %<tbody>{"".join(rows)}</table></div>'
         f'<p class="under">{caption}</p>'
     )
 

@@ -55,8 +55,8 @@ def curve(scores: Floats, labels: NDArray[np.int8], *, threshold: float, points:
     Arguments:
         scores: (N,) scores; labels: (N,) ABSENT, UNKNOWN, PRESENT; threshold: the class's own, NaN for none.
 
-    Returns `t`, `tp`, `fp` by falling threshold, the totals `positives` and `negatives`, and `at`, the index of
-    the class's own threshold or None.
+    Returns `t`, `tp`, `fp` by falling threshold, the total `positives`, and `at`, the index of the class's
+    own threshold or None.
 
     >>> found = curve(np.array([.9, .8, .7]), np.array([1, -1, 1]), threshold=.75, points=20)
     >>> found["tp"][found["at"]], found["fp"][found["at"]], found["positives"]
@@ -74,8 +74,7 @@ def curve(scores: Floats, labels: NDArray[np.int8], *, threshold: float, points:
     tp, fp = counts_at(scores, labels, drawn)
     at = int(np.flatnonzero(drawn == threshold)[0]) if np.isfinite(threshold) else None
     return {
-        "t": drawn.tolist(), "tp": tp.tolist(), "fp": fp.tolist(), "at": at,
-        "positives": positives, "negatives": int((labels == ABSENT).sum()),
+        "t": drawn.tolist(), "tp": tp.tolist(), "fp": fp.tolist(), "at": at, "positives": positives,
     }  # fmt: skip
 
 

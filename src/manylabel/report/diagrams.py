@@ -148,7 +148,6 @@ def payload(data: ReportData, found: Reliability, *, classes: int, errors: int) 
     wholes = [scope for scope in ("all", *GROUPS) if scope in found.scopes]
     told = [*wholes, *map(str, data.order[:errors].tolist())]
     return {
-        "bins": BINS,
         "series": [list(one) for one in found.series],
         "scopes": {
             s: [[d and d.flat() for d in pair] for pair in found.scopes[s]] for s in [*wholes, *map(str, drawn)]

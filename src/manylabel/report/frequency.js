@@ -7,8 +7,7 @@ function describe(c) {
 function bars() {
   const place = at("bars"), left = 42, top = 26, high = 210, low = D.train ? 56 : 0, named = C <= 150;
   const pitch = clamp((place.clientWidth - left - 4) / C, named ? 11.5 : 2.5, 46), width = left + pitch * C + 4;
-  const under = named ? 96 : 10, svg = canvas(Math.ceil(width), top + high + low + under, "Average precision of every class");
-  svg.setAttribute("role", "group");
+  const under = named ? 114 : 10, svg = canvas(Math.ceil(width), top + high + low + under, "Average precision of every class");
   const most = Math.max(1, ...(D.train || [1]));
   for (const tick of [0, 25, 50, 75, 100]) {
     const y = top + high * (1 - tick / 100);
@@ -18,28 +17,15 @@ function bars() {
   bands(svg, { left, top, high, low, pitch });
   D.order.forEach((c, k) => {
     const x = left + k * pitch, gap = pitch > 5 ? 1 : 0, ap = D.ap[c];
-    const column = draw("g", { class: "column", role: "button", tabindex: k ? -1 : 0, "data-i": c, "aria-label": describe(c).replaceAll("\n", ", ") });
+    const column = draw("g", { class: "column", "data-i": c });
     column.append(draw("rect", { x, y: top, width: pitch, height: high + low + under - 8, class: "hit" }));
     if (ap == null) column.append(words(x + pitch / 2, top + high - 3, named ? "×" : "", { "text-anchor": "middle" }));
     else column.append(draw("rect", { x: x + gap, y: top + high * (1 - ap), width: pitch - 2 * gap, height: Math.max(high * ap, 1), class: groupOf(c) }));
     if (D.train) column.append(draw("rect", { x: x + gap, y: top + high + 1, width: pitch - 2 * gap, height: (low - 4) * Math.log1p(D.train[c]) / Math.log1p(most), class: groupOf(c) + " train" }));
-    if (named) column.append(words(0, 0, cut(D.names[c], 16), { "text-anchor": "end", transform: `translate(${x + pitch / 2 + 4} ${top + high + low + 6}) rotate(-90)` }));
+    if (named) column.append(words(0, 0, fit(D.names[c], under - 8), { "text-anchor": "end", transform: `translate(${x + pitch / 2 + 4} ${top + high + low + 6}) rotate(-90)` }));
     svg.append(column);
   });
-  const columns = [...svg.querySelectorAll(".column")];
-  const of = (event) => event.target.closest(".column");
-  svg.onpointermove = (event) => tip(of(event) && describe(of(event).dataset.i), event.clientX, event.clientY);
-  svg.onpointerleave = () => tip(null);
-  svg.onclick = (event) => of(event) && show(+of(event).dataset.i, true);
-  svg.onfocusin = (event) => { const box = event.target.getBoundingClientRect(); tip(describe(event.target.dataset.i), box.right, box.top + 60); };
-  svg.onfocusout = () => tip(null);
-  svg.onkeydown = (event) => {
-    const k = columns.indexOf(of(event)), to = { ArrowRight: k + 1, ArrowLeft: k - 1, Home: 0, End: columns.length - 1 }[event.key];
-    if (event.key === "Enter" || event.key === " ") show(+columns[k].dataset.i, true);
-    else if (columns[to]) { columns[k].tabIndex = -1; columns[to].tabIndex = 0; columns[to].focus(); }
-    else return;
-    event.preventDefault();
-  };
+  columnsOf(svg, describe);
   place.replaceChildren(svg);
 }
 function bands(svg, { left, top, high, low, pitch }) {
@@ -48,7 +34,7 @@ function bands(svg, { left, top, high, low, pitch }) {
     if (!members.length) continue;
     const x = left + members[0] * pitch, width = (members.at(-1) - members[0] + 1) * pitch, mean = D.groupAp[group];
     svg.append(draw("rect", { x, y: top - 20, width, height: high + low + 20, class: `${group} band` }));
-    const label = [group, ` · ${members.length} classes`, mean == null ? "" : ` · mAP ${percent(mean)}`];
+    const label = [group, ` · ${members.length} class${members.length > 1 ? "es" : ""}`, mean == null ? "" : ` · mAP ${percent(mean)}`];
     while (label.length && label.join("").length * 6.4 > width) label.pop();
     svg.append(words(x + 5, top - 7, label.join(""), { class: "strong" }));
     if (mean != null) svg.append(draw("rect", { x, y: top + high * (1 - mean) - 0.75, width, height: 1.5, class: `${group} mean` }));

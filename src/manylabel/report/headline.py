@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from manylabel.labels import PRESENT, UNKNOWN
@@ -22,6 +22,11 @@ HEADLINE = {
     "op": ("OP", "precision over all decisions"),
     "or": ("OR", "recall over all labels"),
 }
+BY_FREQUENCY = ("map_head", "map_medium", "map_tail")
+OWN_GROUPS = 12
+"""Of the user's own groups so many stand in the headline; all numbers have all."""
+Row = tuple[str, str, str, float | None, tuple[float, float] | None]
+"""key, name, meaning, value, interval."""
 
 
 def summary(data: ReportData) -> str:
@@ -41,10 +46,15 @@ def summary(data: ReportData) -> str:
 
 def interval(metrics: Mapping[str, Any], key: str) -> tuple[float, float] | None:
     """The bootstrap interval of a number, or None where there is none."""
-    pair = (metrics.get("intervals") or {}).get(key)
+    return ends((metrics.get("intervals") or {}).get(key))
+
+
+def ends(pair: Sequence[float | None] | None) -> tuple[float, float] | None:
+    """Both ends of an interval, or None where one is missing."""
     if pair is None or any(x is None or not math.isfinite(x) for x in pair):
         return None
-    return float(pair[0]), float(pair[1])
+    low, high = (float(x) for x in pair if x is not None)
+    return low, high
 
 
 def level_words(metrics: Mapping[str, Any]) -> str:
@@ -78,18 +88,48 @@ def meanings(metrics: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 
 def forest(metrics: Mapping[str, Any]) -> str:
     """Every headline number as a point with its interval on one scale of 0 to 100."""
-    rows = [forest_row(metrics, key, name, words) for key, (name, words) in meanings(metrics).items()]
+    found = rows(metrics)
     caption = f"Point: the number. Line: its {level_words(metrics)} over images."
-    if not any(interval(metrics, key) for key in HEADLINE):
+    if not any(between for *_, between in found):
         caption = "No bootstrap intervals were given."
+    more = len(metrics.get("grouping") or {}) - OWN_GROUPS
+    if more > 0:
+        caption += f" {more:,} more groups stand among all numbers."
     words = ("measure", '<span class="sr">position</span>', "%", "interval")
     head = "<tr>" + "".join(f'<th scope="col">{word}' for word in words)
-    return f'<table class="forest"><caption>{caption}</caption><thead>{head}<tbody>{"".join(rows)}</table>'
+    body = "".join(map(forest_row, found))
+    return f'<table class="forest"><caption>{caption}</caption><thead>{head}<tbody>{body}</table>'
 
 
-def forest_row(metrics: Mapping[str, Any], key: str, name: str, meaning: str) -> str:
+def rows(metrics: Mapping[str, Any]) -> list[Row]:
+    """What the headline lists: head, medium and tail only where they are known, and the first of the user's groups."""
+    known = any(metrics.get(key) is not None for key in BY_FREQUENCY)
+    found = [
+        (key, name, words, metrics.get(key), interval(metrics, key))
+        for key, (name, words) in meanings(metrics).items()
+        if known or key not in BY_FREQUENCY
+    ]
+    place = 1 + sum(key in BY_FREQUENCY for key, *_ in found)
+    return [*found[:place], *own_groups(metrics)[:OWN_GROUPS], *found[place:]]
+
+
+def own_groups(metrics: Mapping[str, Any]) -> list[Row]:
+    """The mAP of each group that the user made of the classes."""
+    return [
+        (
+            f"group {name}",
+            f"mAP {name}",
+            f"over {one['averaged']} of {one['classes']} classes",
+            one["map"],
+            ends(one["interval"]),
+        )
+        for name, one in (metrics.get("grouping") or {}).items()
+    ]
+
+
+def forest_row(row: Row) -> str:
     """One measure: name, mark, number, interval."""
-    value, between = metrics.get(key), interval(metrics, key)
+    key, name, meaning, value, between = row
     mark = whisker = ""
     if value is not None and math.isfinite(value):
         mark = f'<i class="dot" style="left:{100 * value:.2f}%"></i>'
@@ -97,9 +137,9 @@ def forest_row(metrics: Mapping[str, Any], key: str, name: str, meaning: str) ->
         low, high = between
         whisker = f'<i class="whisker" style="left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%"></i>'
     range_text = f"{percent(between[0])} – {percent(between[1])}" if between else "–"
-    group = key.removeprefix("map_") if key.startswith("map_") else ("map" if key == "map" else "f1")
+    colour = f' class="is-{key.removeprefix("map_")}"' if key in BY_FREQUENCY else ""
     return (
-        f'<tr class="is-{group}" data-key="{key}"><th scope="row">{name}<small>{meaning}</small>'
+        f'<tr{colour} data-key="{text(key)}"><th scope="row">{text(name)}<small>{meaning}</small>'
         f'<td class="track"><span aria-hidden="true">{whisker}{mark}</span>'
         f'<td class="n">{percent(value)}<td class="n range">{range_text}'
     )

@@ -16,8 +16,6 @@ function heat(place, { rows, columns, value, describe, under, cell, left, top, l
     fill(pointer, { x: left + spot[1] * w, y: top + spot[0] * h, visibility: "visible" }, []);
     under.textContent = describe(...spot);
   };
-  svg.tabIndex = 0;
-  svg.classList.add("cross");
   svg.onpointermove = svg.onpointerdown = (event) => {
     const [px, py] = inside(svg, event), i = Math.floor((py - top) / h), j = Math.floor((px - left) / w), on = i >= 0 && j >= 0 && i < rows && j < columns;
     if (on) go(i, j);
@@ -25,10 +23,7 @@ function heat(place, { rows, columns, value, describe, under, cell, left, top, l
   };
   svg.onpointerleave = () => tip(null);
   svg.onfocus = () => go(...spot);
-  svg.onkeydown = (event) => {
-    const by = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[event.key];
-    if (by) { go(spot[0] + by[0], spot[1] + by[1]); event.preventDefault(); }
-  };
+  walkable(svg, (across, down) => go(spot[0] + down, spot[1] + across));
   place.replaceChildren(svg);
   return svg;
 }
@@ -41,9 +36,10 @@ function square(id, wanted, { value, describe, label }) {
     rows: n, columns: n, cell: [size, size], left, top, label, under: at(`${id}-under`),
     value: (i, j) => (i === j ? -1 : value(order[i], order[j])), describe: (i, j) => describe(order[i], order[j], name(i), name(j)),
   });
+  const letter = { "font-size": Math.min(11, size) };  // a row is no lower than its name
   for (let k = 0; k < n && left && size >= 8; k++) {
-    svg.append(words(left - 5, top + (k + 0.5) * size + 3.5, cut(name(k), 14), { "text-anchor": "end" }));
-    svg.append(words(0, 0, cut(name(k), 13), { transform: `translate(${left + (k + 0.5) * size + 3.5} ${top - 5}) rotate(-90)` }));
+    svg.append(words(left - 5, top + (k + 0.5) * size + 3.5, fit(name(k), left - 6, letter["font-size"]), { ...letter, "text-anchor": "end" }));
+    svg.append(words(0, 0, fit(name(k), top - 6, letter["font-size"]), { ...letter, transform: `translate(${left + (k + 0.5) * size + 3.5} ${top - 5}) rotate(-90)` }));
   }
 }
 function matrix() {
@@ -88,5 +84,5 @@ function unknown() {
     describe: (i, j) => `${D.names[D.order[j]]}, ${parts[i]}: ${shares(i, j) == null ? "no image" : percent(shares(i, j)) + " % unknown"}`,
   });
   parts.forEach((part, i) => svg.append(words(left - 8, 30 * i + 19, part, { "text-anchor": "end" })));
-  lazyTable(at("unknown-table"), () => table(["class", ...parts.map((p) => p + " %")], D.order.map((c) => [D.names[c], ...parts.map((p) => percent(D.unknown[p][c]))])));
+  lazyTable(at("unknown-table"), () => table("Share of unknown cells", ["class", ...parts.map((p) => p + " %")], D.order.map((c) => [D.names[c], ...parts.map((p) => percent(D.unknown[p][c]))])));
 }

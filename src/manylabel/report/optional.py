@@ -32,7 +32,8 @@ def filled(name: str, *, lead: str, table: str = "") -> str:
 def findings_lead(found: dict[str, Any]) -> str:
     """What the cards are and what a save is for."""
     return (
-        f"{found['total']:,} labels that are likely wrong, the most suspicious first, each with the reason. Nothing is"
-        " changed here: “Save verdicts” gives the findings file with the column verdict filled in, and"
-        " <code>manylabel audit findings.csv LABELS --apply --out NEW.csv</code> carries it out on a copy."
+        f"{found['total']:,} labels that are likely wrong, the most suspicious first, each with the reason."
+        ' <span class="onscreen">Nothing is changed here: “Save verdicts” gives the findings file with the column'
+        " verdict filled in, and <code>manylabel audit findings.csv LABELS --apply --out NEW.csv</code> carries it"
+        " out on a copy.</span>"
     )

@@ -117,7 +117,9 @@ def assemble(data: ReportData, payload: dict[str, Any], ready: Prepared, notes: 
     folder = resources.files("manylabel.report")
     script = "\n".join((folder / name).read_text("utf-8") for name in SCRIPTS)
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    style = "\n".join((folder / name).read_text("utf-8") for name in ("page.css", "parts.css", "narrow.css"))
+    style = "\n".join(
+        (folder / name).read_text("utf-8") for name in ("page.css", "parts.css", "narrow.css", "paper.css")
+    )
     page = Template((folder / "page.html").read_text("utf-8")).substitute(
         policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
         style=style,

@@ -83,7 +83,6 @@ def numbers(data: ReportData, level: Detail, ready: Prepared) -> dict[str, Any]:
 def facts(data: ReportData) -> dict[str, Any]:
     """What is known of the models and of every class."""
     return {
-        "kind": data.scores.kind,
         "part": data.part,
         "models": [model_facts(data, model) for model in data.models],
         "names": data.names,

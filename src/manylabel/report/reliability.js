@@ -40,13 +40,13 @@ function drawReliability() {
   at("reliability-table").hidden = false;
   looking = { series: lists.findIndex((list) => list.length), point: 0 };
   diagram(shown, lists);
-  lazyTable(at("reliability-table"), () => table(["curve", "mean probability %", "positives %", "95 % interval", "positives", "cells"],
+  lazyTable(at("reliability-table"), () => table("Points of the reliability diagram", ["curve", "mean probability %", "positives %", "95 % interval", "positives", "cells"],
     shown.flatMap((s, k) => lists[k].map((p) => [seriesName(R.series[s]), (100 * p.mean).toFixed(2), (100 * p.share).toFixed(2), `${(100 * p.low).toFixed(2)} – ${(100 * p.high).toFixed(2)}`, count(p.k), count(p.n)]))));
 }
 function errorTable(scope) {
   const two = (x) => (x == null ? "–" : (100 * x).toFixed(2)), mean = R.means[scope];
   const head = ["curve", "equal mass", "equal width", ...(mean ? ["mean of classes, mass", "mean of classes, width"] : [])];
-  at("reliability-errors").replaceChildren(table(head, R.series.map((one, s) => {
+  at("reliability-errors").replaceChildren(table("Expected calibration error", head, R.series.map((one, s) => {
     const own = R.errors[scope]?.[s] || [null, null];
     return [seriesName(one), two(own[MASS]), two(own[WIDTH]), ...(mean ? [two(mean[s][MASS]), two(mean[s][WIDTH])] : [])];
   })));
@@ -91,8 +91,6 @@ function countBars(place, points, chosen, x, { foot, high, right }) {
   place.append(words(right, foot - high - 4, `cells a bin, at most ${count(top)}`, { "text-anchor": "end" }));
 }
 function walk(svg, lists, x, y, go) {
-  svg.tabIndex = 0;
-  svg.classList.add("cross");
   svg.onpointermove = svg.onpointerdown = (event) => {
     const [px, py] = inside(svg, event);
     let best = { far: Infinity };
@@ -103,15 +101,12 @@ function walk(svg, lists, x, y, go) {
     go(best.series, best.point, event);
   };
   svg.onpointerleave = () => tip(null);
-  svg.onkeydown = (event) => {
-    const [along, across] = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[event.key] || [0, 0];
-    if (!along && !across) return;
+  walkable(svg, (along, across) => {
     let series = looking.series;
     for (let k = 0; across && k < lists.length; k++) {
       series = (series + across + lists.length) % lists.length;
       if (lists[series].length) break;
     }
     go(series, looking.point + along);
-    event.preventDefault();
-  };
+  });
 }

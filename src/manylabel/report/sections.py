@@ -18,6 +18,10 @@ from manylabel.report.words import number, percent, text
 STEPS = "".join(f'<span><i style="opacity:{v**0.5:.2f}"></i>{100 * v:g} %</span>' for v in (0.01, 0.05, 0.2, 0.5, 1))
 LEGEND = f'<p class="legend scripted"><span><i class="zero"></i>0 %</span>{STEPS}</p>'
 """The heat maps' scale: opacity is the square root of the share."""
+GROUP_FILTER = (
+    '<label>Group <select id="group"><option value="">all</option><option>head</option><option>medium</option>'
+    "<option>tail</option></select></label>"
+)
 
 
 def all_sections(
@@ -36,6 +40,7 @@ def all_sections(
         "notes": note_list(notes),
         "bars_lead": bars_lead(data),
         "table": class_table(data, rows),
+        "group_filter": GROUP_FILTER if grouped(data) else "",
         "threshold_lead": threshold_lead(data),
         "pairs": pairs(payload),
         "legend": LEGEND if len(data.names) > 1 else "",
@@ -46,6 +51,11 @@ def all_sections(
         "log": systems_table(data.log) if data.systems else log_table(payload["log"]),
         "reproduce": reproduce(data),
     }
+
+
+def table(caption: str, head: str, body: str) -> str:
+    """A table whose name only a screen reader says; its head repeats on every page of paper."""
+    return f'<table><caption class="sr">{caption}</caption><thead>{head}<tbody>{body}</table>'
 
 
 def note_list(notes: list[str], *, most: int = 100) -> str:
@@ -69,19 +79,29 @@ def bars_lead(data: ReportData) -> str:
     )
 
 
+def grouped(data: ReportData) -> bool:
+    """Whether any class is known to be head, medium or tail."""
+    return bool(np.any(data.groups != ""))
+
+
 def class_table(data: ReportData, rows: int) -> str:
     """One row per class, most frequent first; the script makes it sortable."""
     positives = {"train": data.training_positives} if data.has_training_counts else {}
     positives |= {part: (state == PRESENT).sum(axis=0) for part, state in data.all_parts.items()}
     unknown = data.unknown.mean(axis=0) if len(data.ids) else np.full(len(data.names), np.nan)
-    parts = "".join(f'<th scope="col" class="n">{text(p)} positives' for p in positives)
+    first = "train" if "train" in positives else data.part  # what `data.order` sorts by
+    parts = "".join(
+        f'<th scope="col" class="n"{" aria-sort=descending" if p == first else ""}>{text(p)} positives'
+        for p in positives
+    )
     between = '<th scope="col" class="n">its interval' if data.threshold_intervals is not None else ""
     head = (
         '<tr><th scope="col">class<th scope="col">group<th scope="col" class="n">AP %<th scope="col" class="n">F1 %'
         f'<th scope="col" class="n">threshold{between}{parts}<th scope="col" class="n">unknown %'
     )
     body = "".join(class_row(data, c, positives, float(unknown[c])) for c in data.order[:rows].tolist())
-    return f"<thead>{head}<tbody>{body}"
+    plain = "" if grouped(data) else ' class="ungrouped"'
+    return f'<table id="table"{plain}><caption class="sr">All classes</caption><thead>{head}<tbody>{body}</table>'
 
 
 def class_row(data: ReportData, c: int, positives: Mapping[str, Any], unknown: float) -> str:
@@ -168,8 +188,8 @@ def pairs(payload: dict[str, Any], *, most: int = 20) -> str:
         for p, n, i, j in sorted(cells, key=lambda cell: (-cell[0], -cell[1]))[:most]
     )
     head = '<tr><th scope="col">given<th scope="col">also<th scope="col" class="n">%<th scope="col" class="n">images'
-    summary = f"<summary>Strongest pairs as a table ({text(what)})</summary>"
-    return f'<details>{summary}<div class="scroll"><table>{head}{rows}</table></div></details>'
+    title = f"Strongest pairs as a table ({text(what)})"
+    return f'<details><summary>{title}</summary><div class="scroll">{table(title, head, rows)}</div></details>'
 
 
 def unknown_lead(shares: Mapping[str, list[float | None]]) -> str:
@@ -191,7 +211,8 @@ def per_image(found: Mapping[str, Any]) -> str:
         for k, (t, d) in enumerate(zip(found["truth"], found["decided"]))
     )
     head = '<tr><th scope="col">labels<th scope="col" class="n">images, truth<th scope="col" class="n">images, decided'
-    return f"<details><summary>The same as a table</summary><table>{head}{rows}</table></details>"
+    counted = table("Images by their number of labels", head, rows)
+    return f"<details><summary>The same as a table</summary>{counted}</details>"
 
 
 def gallery_lead(data: ReportData, found: Mapping[str, Any]) -> str:
@@ -217,7 +238,7 @@ def log_table(log: Mapping[str, list[float | None]] | None) -> str:
     )
     return (
         '<div class="multiples" id="log"></div><details><summary>The same as a table</summary>'
-        f'<div class="scroll"><table><tr>{head}{rows}</table></div></details>'
+        f'<div class="scroll">{table("Training log", f"<tr>{head}", rows)}</div></details>'
     )
 
 
@@ -228,7 +249,7 @@ def systems_table(log: Sequence[Mapping[str, Any]] | None) -> str:
     rows = "".join(
         "<tr>" + "".join(f"<td{numeric(name)}>{cell(row.get(name))}" for name in columns) for row in log or ()
     )
-    return f'<div class="scroll"><table><tr>{head}{rows}</table></div>'
+    return f'<div class="scroll">{table("Systems trained", f"<tr>{head}", rows)}</div>'
 
 
 def numeric(column: str) -> str:

@@ -8,6 +8,13 @@ function drawAll() {
   drawReliability();
   differences();
 }
+// The same in another width: the class and the threshold stay.
+function redraw() {
+  const k = step;
+  drawAll();
+  show(chosen);
+  if (curveNow()) moveTo(k);
+}
 prepareClass();
 prepareTable();
 prepareGallery();
@@ -23,16 +30,21 @@ addEventListener("resize", () => {
   waiting = setTimeout(() => {
     if (innerWidth === drawnAt) return;
     drawnAt = innerWidth;
-    const k = step;
-    drawAll();
-    show(chosen);
-    if (curveNow()) moveTo(k);
+    redraw();
   }, 150);
 });
-// Paper shows what the page keeps folded.
+// Paper shows what the page keeps folded, drawn for its own width.
 let folded = [];
 addEventListener("beforeprint", () => {
   folded = [...document.querySelectorAll("details.keep:not([open])")];
   for (const part of folded) part.open = true;
+  document.documentElement.classList.add("paper");
+  redraw();
+  paperCards();
 });
-addEventListener("afterprint", () => folded.forEach((part) => (part.open = false)));
+addEventListener("afterprint", () => {
+  for (const part of folded) part.open = false;
+  document.documentElement.classList.remove("paper");
+  redraw();
+  cards();
+});

@@ -21,7 +21,15 @@ const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 const percent = (x) => (x == null || Number.isNaN(x) ? "–" : (100 * x).toFixed(1));
 const plain = (x) => (x == null ? "–" : String(Number(x.toPrecision(4))).replace("-", "−"));
 const count = (x) => x.toLocaleString("en");
-const cut = (name, most) => (name.length > most ? name.slice(0, most - 1) + "…" : name);
+const pen = document.createElement("canvas").getContext("2d");
+// A name cut to so many pixels of a chart's text, which may be bold.
+function fit(name, room, size = 11) {
+  pen.font = `bold ${size}px ${getComputedStyle(document.body).fontFamily}`;
+  const wide = (words) => pen.measureText(words).width > room, letters = [...name].slice(0, Math.ceil(room));
+  if (letters.length === [...name].length && !wide(name)) return name;
+  while (letters.length && wide(letters.join("") + "…")) letters.pop();
+  return letters.join("") + "…";
+}
 const groupOf = (c) => (["head", "medium", "tail"].includes(D.group[c]) ? D.group[c] : "none");
 const line = (x1, y1, x2, y2, kind) => draw("line", { x1, y1, x2, y2, class: kind });
 const words = (x, y, content, attributes = {}) => draw("text", { x, y, ...attributes }, content);
@@ -63,10 +71,10 @@ function options(select, pairs) {
 function canvas(width, height, label) {
   return draw("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
 }
-function table(head, rows) {
+function table(caption, head, rows) {
   const cell = (x, k) => make(k ? "td" : "th", { class: k ? "n" : null, scope: k ? null : "row" }, String(x));
   const top = make("tr", {}, ...head.map((x, k) => make("th", { scope: "col", class: k ? "n" : null }, x)));
-  return make("table", {}, make("thead", {}, top), make("tbody", {}, ...rows.map((r) => make("tr", {}, ...r.map(cell)))));
+  return make("table", {}, make("caption", { class: "sr" }, caption), make("thead", {}, top), make("tbody", {}, ...rows.map((r) => make("tr", {}, ...r.map(cell)))));
 }
 function lazyTable(details, build) {
   const place = details.querySelector("div");
@@ -82,6 +90,33 @@ function tip(content, x, y) {
   const left = clamp(x + 14, 4, Math.max(4, innerWidth - box.offsetWidth - 8));
   const top = y + 18 + box.offsetHeight > innerHeight ? y - box.offsetHeight - 12 : y + 18;
   box.style.transform = `translate(${left}px, ${Math.max(4, top)}px)`;
+}
+// A chart of which one column is in the tab order: arrow keys walk, Enter, Space or a click opens its class.
+function columnsOf(svg, describe) {
+  const columns = [...svg.querySelectorAll(".column")], of = (event) => event.target.closest(".column");
+  svg.setAttribute("role", "group");
+  columns.forEach((column, k) => fill(column, { role: "button", tabindex: k ? -1 : 0, "aria-label": describe(column.dataset.i).replaceAll("\n", ", ") }, []));
+  svg.onpointermove = (event) => tip(of(event) && describe(of(event).dataset.i), event.clientX, event.clientY);
+  svg.onpointerleave = svg.onfocusout = () => tip(null);
+  svg.onclick = (event) => of(event) && show(+of(event).dataset.i, true);
+  svg.onfocusin = (event) => { const box = event.target.getBoundingClientRect(); tip(describe(event.target.dataset.i), box.right, box.top + 60); };
+  svg.onkeydown = (event) => {
+    const k = columns.indexOf(of(event)), to = { ArrowRight: k + 1, ArrowLeft: k - 1, Home: 0, End: columns.length - 1 }[event.key];
+    if (event.key === "Enter" || event.key === " ") show(+columns[k].dataset.i, true);
+    else if (columns[to]) { columns[k].tabIndex = -1; columns[to].tabIndex = 0; columns[to].focus(); }
+    else return;
+    event.preventDefault();
+  };
+}
+// A chart that arrow keys walk through; what they reach is told in words beside it.
+function walkable(svg, keys) {
+  svg.setAttribute("role", "application");
+  svg.tabIndex = 0;
+  svg.classList.add("cross");
+  svg.onkeydown = (event) => {
+    const by = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[event.key];
+    if (by) { keys(...by); event.preventDefault(); }
+  };
 }
 function inside(svg, event) {
   const box = svg.getBoundingClientRect();
