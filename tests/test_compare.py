@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from manylabel.compare import Side, compare, flips, mcnemar, table_total
 from manylabel.labels import ManylabelError
 from manylabel.metrics import average_precision, count, precision_recall_f1
+from manylabel.metrics.bootstrap import resamples
 
 
 def drawn(images, seed, strength=1.0, classes=4):
@@ -64,6 +65,25 @@ def test_numbers_are_the_metrics_and_intervals_pair():
     assert high - low < 0.7 * np.ptp(np.quantile(alone, [0.025, 0.975]))
 
 
+def test_intervals_are_basic_ones_of_the_resampled_differences():
+    labels, a, b = drawn(60, 2, strength=0.9)
+    result = compare(Side("a", a, a > 0), Side("b", b, b > 0), labels, number=300, seed=7, level=0.9)
+    weights = np.concatenate(list(resamples(60, 300, 7))).astype(int)
+    rows = [np.repeat(np.arange(60), one) for one in weights]
+    ap = np.array([average_precision(b[r], labels[r]) - average_precision(a[r], labels[r]) for r in rows])
+    of1 = [
+        precision_recall_f1(count(b[r] > 0, labels[r]))["of1"] - precision_recall_f1(count(a[r] > 0, labels[r]))["of1"]
+        for r in rows
+    ]
+    for drawn_, number in ((ap.mean(axis=1), "map"), (of1, "of1")):
+        said = result["numbers"][number]
+        low, high = np.quantile(drawn_, [0.05, 0.95])
+        np.testing.assert_allclose(said["interval"], [2 * said["difference"] - high, 2 * said["difference"] - low])
+    low, high = np.quantile(ap, [0.05, 0.95], axis=0)
+    estimate = result["classes"]["difference"]
+    np.testing.assert_allclose(result["classes"]["interval"].T, [2 * estimate - high, 2 * estimate - low])
+
+
 def test_a_model_against_itself_and_intervals_cover_the_truth():
     labels, a, _ = drawn(100, 3)
     result = compare(Side("a", a, a > 0, a * 0 + 0.5), Side("a", a, a > 0, a * 0 + 0.5), labels, number=50)
@@ -95,6 +115,18 @@ def test_published_totals_are_checked_against_their_groups():
     # HP-DVAL prints 76.19 / 72.05 / 79.12 / 75.96 for head, medium, tail and total of COCO-LT: head and medium swapped
     assert table_total([(76.19, 22), (72.05, 33), (79.12, 25)]) == pytest.approx(75.40, abs=0.01)
     assert table_total([(76.19, 22), (79.12, 33), (72.05, 25)]) == pytest.approx(76.10, abs=0.01)
+
+
+def test_a_lone_positive_that_no_resample_holds_has_no_interval():
+    labels = np.full((50, 1), -1, np.int8)
+    labels[0] = 1
+    sides = [Side(name, np.random.default_rng(k).random((50, 1))) for k, name in enumerate("ab")]
+    drawn = next(iter(resamples(50, 1, 4)))
+    assert drawn[0, 0] == 0  # seed 4: the only resample leaves the positive out
+    result = compare(*sides, labels, number=1, seed=4)
+    assert np.isnan(result["classes"]["interval"]).all()
+    assert np.isfinite(result["classes"]["difference"]).all()
+    assert result["numbers"]["map"]["verdict"] == "undecided"
 
 
 def test_where_no_class_has_a_positive_nothing_is_told_and_nothing_breaks():

@@ -49,6 +49,17 @@ class TestCocoLt:
         assert check.swaps == (("head", "medium"),)  # 72.05 and 76.19 make 75.967
         assert not any(mend.slip for mend in check.mends)
 
+    @pytest.mark.parametrize(
+        ("printed", "slip"),
+        [("76.39", True), ("67.19", True), ("76.91", True), ("96.17", False), ("79.16", False), ("67.91", False)],
+    )
+    def test_one_digit_or_two_neighbours_are_a_slip(self, printed, slip):
+        """Of one group with 76.19, whose total must be that."""
+        row = Row("a", Printed(printed), (Printed("76.19"),))
+        (check,) = check_rows(Published(("all",), (row,)), {"all": 5})
+        (mend,) = [mend for mend in check.mends if mend.column == "total"]
+        assert (mend.value, mend.slip) == ("76.19", slip)
+
     def test_a_digit_that_slipped_is_found(self):
         for row, column in ((("a", "75.40", "76.19", "72.50", "79.12"), "medium"),
                             (("b", "75.40", "76.19", "72.05", "79.72"), "tail"),
@@ -222,6 +233,15 @@ class TestFile:
         assert said[3] == "    head and medium may have changed places"
         assert said[4] == "    total could be 75.40 (75.39 to 75.40) in place of 75.96"
         assert said[-1] == "4 rows: 1 agrees, 1 differs, 2 incomplete"
+
+    @pytest.mark.parametrize("encoding", ["utf-16", "cp1252", "utf-8-sig"])
+    def test_what_a_spreadsheet_saves(self, tmp_path, encoding):
+        path = tmp_path / "table.csv"
+        path.write_bytes("méthode;total;head\nours;75.40;75.40\n".encode(encoding))
+        assert read(path).rows[0].total == Printed("75.40")
+        path.write_bytes(b"\x89PNG" + bytes(20))
+        with pytest.raises(ManylabelError, match="is no text"):
+            read(path)
 
     def test_other_names_of_the_total(self, tmp_path):
         path = self.write(tmp_path, "method,all,many,few\nours,0.5,0.4,0.6\n")

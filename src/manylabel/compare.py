@@ -191,7 +191,7 @@ def _told(before: Array, after: Array, tail: float) -> dict[str, Any]:
 def _interval(differences: Array, tail: float) -> Array:
     """(K, 2) basic bootstrap intervals of differences (1 + R, K), the first row being the estimate."""
     estimate = differences[0]
-    known = ~np.isnan(estimate)
+    known = ~np.isnan(estimate) & ~np.isnan(differences[1:]).all(axis=0)  # of a lone positive no resample may tell
     result = np.full((len(estimate), 2), np.nan)
     if len(differences) > 1 and known.any():
         low, high = np.nanquantile(differences[1:, known], [tail, 1 - tail], axis=0)

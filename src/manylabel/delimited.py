@@ -8,6 +8,8 @@ import io
 from itertools import islice
 from pathlib import Path
 
+from manylabel.labels import ManylabelError
+
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 IMAGE = (
@@ -37,13 +39,25 @@ def delimiter_of(text: str) -> str:
 
 
 def encoding_of(path: Path) -> str:
-    """The encoding of a text file: that of its mark, else UTF-8 if all of it is, else cp1252 or latin-1."""
+    """The encoding of a text file: that of its mark, else UTF-8 if all of it is, else cp1252 or latin-1.
+
+    Raises ManylabelError for a file that is no text.
+    """
     with path.open("rb") as stream:
-        start = stream.read(4)
-        for mark, encoding in MARKS.items():
-            if start.startswith(mark):
-                return encoding
+        start = stream.read(1 << 16)
+    refuse_binary(path, start)
+    for mark, encoding in MARKS.items():
+        if start.startswith(mark):
+            return encoding
     return next((name for name in ("utf-8", "cp1252") if _decodes(path, name)), "latin-1")
+
+
+def refuse_binary(path: Path, start: bytes) -> None:
+    """An error for a spreadsheet, an archive or any other file that is no text, by its first bytes."""
+    if start.startswith(b"PK\x03\x04"):
+        raise ManylabelError(f"{path} is a spreadsheet or a zip archive, not text: save it as CSV and give that file")
+    if b"\0" in start and MARKS.get(start[:2]) != "utf-16":
+        raise ManylabelError(f"{path} is no text: expected a CSV, got bytes of 0 in it; save it as CSV in UTF-8")
 
 
 def _decodes(path: Path, encoding: str) -> bool:

@@ -17,6 +17,7 @@ from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
 
+from manylabel.delimited import delimiter_of, encoding_of
 from manylabel.labels import ManylabelError, did_you_mean
 
 NUMBER = re.compile(r"[+-]?(\d+)(\.\d*)?|[+-]?\.\d+")
@@ -128,12 +129,15 @@ def read(path: str | Path, *, total: str = "total") -> Published:
     path = Path(path)
     if not path.is_file():
         raise ManylabelError(f"{path}: there is no such file")
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        lines = [(number, cells) for number, cells in enumerate(csv.reader(stream), start=1) if any(cells)]
+    with path.open(newline="", encoding=encoding_of(path)) as stream:
+        start = stream.read(1 << 16)
+        stream.seek(0)
+        reader = csv.reader(stream, delimiter=delimiter_of(start))
+        lines = [(reader.line_num, row) for row in reader if any(row)]
     header = [name.strip() for name in lines[0][1]] if lines else []
     if total not in header[1:] or len(header) < 3:
         raise ManylabelError(
-            f"{path}: expected the header 'system,{total},<group>,...', got {','.join(header)[:80]!r}"
+            f"{path}: expected the header 'system,{total},<group>,...', got {','.join(header)[:80]!r}."
             f"{did_you_mean(total, header[1:])}"
         )
     if len(set(header)) < len(header):

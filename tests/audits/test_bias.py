@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from manylabel.audits import bias
 from manylabel.audits.bias import annotation, areas, centralities, frequency, mentions, single_positive
 from manylabel.labels import LabelTable, ManylabelError
+from manylabel.metrics.bootstrap import resamples
 
 CHI_9 = 27.88  # chi-square with 9 degrees of freedom at one in a thousand
 
@@ -58,6 +59,20 @@ def test_mentions_of_classes_that_are_known_or_nowhere():
     assert (alone.share, alone.low, alone.high) == (0.5, 0.5, 0.5)
     with pytest.raises(ManylabelError, match="calibrate"):
         mentions(np.array([[1]], np.int8), np.array([[3.0]]))
+
+
+def test_the_interval_holds_95_of_100_resamples():
+    labels, p, _ = planted(np.array([0.6, 0.2]), images=80)
+    found = mentions(labels, p, number=300, seed=5)
+    weights = np.concatenate(list(resamples(80, 300, 5)))
+    given, missing = weights @ (labels == 1), weights @ np.where(labels == 0, p, 0)
+    expected = np.quantile(given / (given + missing), [0.025, 0.975], axis=0)
+    np.testing.assert_allclose([found.low, found.high], expected)
+
+
+def test_forgotten_is_where_one_positive_or_more_is_missing():
+    p = np.array([[0.4, 0.5, 1.0], [0.5, 0.5, 0.9]])
+    assert mentions(np.zeros((2, 3), np.int8), p).forgotten() == [1, 2]
 
 
 def test_mentions_in_pieces_is_the_whole(monkeypatch):

@@ -1,6 +1,7 @@
 """The way of an error: planted, found, listed, reviewed by hand, corrected in a copy with provenance."""
 
 import csv
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -33,7 +34,8 @@ def planted(seed=0):
 
 def test_planted_errors_come_first_with_reasons():
     table, logits, _, wrong = planted()
-    found = findings.find(table, findings.out_of_fold(logits, table.state))
+    p = findings.out_of_fold(logits, table.state)
+    found = findings.find(table, p)
     hits = [wrong[table.ids.index(f.image), NAMES.index(f.label)] for f in found]
     assert sum(hits) >= 26
     assert sum(hits[:25]) >= 24
@@ -41,9 +43,11 @@ def test_planted_errors_come_first_with_reasons():
     for f in found:
         i, c = table.ids.index(f.image), NAMES.index(f.label)
         assert findings.STATES[f.given] == table.state[i, c] == -findings.STATES[f.suggested]
+        assert f.confidence == pytest.approx(p[i, c] if f.given == "present" else 1 - p[i, c], abs=1e-4)
         assert f.reasons
     loose = findings.find(table, findings.out_of_fold(logits, table.state), least=0.75)
-    assert any("wheel comes with car in at least" in f.reasons for f in loose)
+    said = [re.search(r"wheel comes with car in at least (\d+) % of (\d+) images", f.reasons) for f in loose]
+    assert {(75 <= int(m[1]) <= 100, int(m[2]) > 60) for m in said if m} == {(True, True)}
 
 
 def test_probabilities_out_of_fold_do_not_see_their_own_labels():
@@ -61,6 +65,16 @@ def test_a_hierarchy_that_is_broken_is_a_reason():
     (found,) = findings.find(table, np.array([[0.8, 0.9], [0.9, 0.9], [0.1, 0.1]]), parents=[[], [0]])
     assert (found.image, found.label, found.suggested) == ("a", "animal", "present")
     assert "cat is a kind of animal" in found.reasons
+
+
+def test_of_labels_believed_alike_the_one_with_more_reasons_comes_first_then_by_name():
+    state = np.array([[1, 1]] * 20 + [[-1, -1]] * 20 + [[-1, -1], [-1, -1], [-1, 1]], np.int8)
+    p = np.where(state == 1, 0.9, 0.1)
+    p[40:, 0] = 0.95
+    table = LabelTable(state, ("animal", "cat"), (*(f"{i:02d}" for i in range(40)), "b", "a", "z"))
+    found = findings.find(table, p, parents=[[], [0]])
+    assert [f.image for f in found] == ["z", "a", "b"]
+    assert found[0].reasons == "the model says 95 % present; cat is a kind of animal"
 
 
 def test_findings_survive_the_file_and_verdicts_change_a_copy(tmp_path):
@@ -110,6 +124,34 @@ def test_a_spoilt_file_is_explained(tmp_path, edit, message):
     path.write_bytes(edit(path.read_bytes().decode()).encode())
     with pytest.raises(ManylabelError, match=message):
         findings.read(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_a_file_that_a_spreadsheet_saved_is_read(tmp_path, encoding):
+    table, logits, _, _ = planted()
+    found = findings.find(table, findings.out_of_fold(logits, table.state))[:4]
+    found = [replace(f, verdict="accept", reasons=f.reasons + "; naïve") for f in found]
+    text = findings.write(tmp_path / "f.csv", found).read_text(encoding="utf-8")
+    rows = list(csv.reader(text.splitlines()))
+    other = tmp_path / "other.csv"
+    with other.open("w", newline="", encoding=encoding) as stream:
+        csv.writer(stream, delimiter=";").writerows(
+            [re.sub(r"^0\.(\d+)$", r"0,\1", cell) for cell in row] for row in rows
+        )
+    assert findings.read(other) == found
+    spoilt = text.replace("accept", "acept", 1).replace("\n", "\n\n", 1)  # a blank line counts
+    (tmp_path / "f.csv").write_bytes(spoilt.encode())
+    with pytest.raises(ManylabelError, match=r"line 3, column 'verdict': got 'acept'\. Did you mean 'accept'"):
+        findings.read(tmp_path / "f.csv")
+
+
+def test_two_verdicts_on_one_label_are_refused_and_one_twice_counts_once():
+    table, logits, _, _ = planted()
+    one = findings.find(table, findings.out_of_fold(logits, table.state))[0]
+    yes, no = replace(one, verdict="accept"), replace(one, rank=9, verdict="reject")
+    with pytest.raises(ManylabelError, match=r"findings 1 and 9: .* has the verdicts 'accept' and 'reject'"):
+        findings.apply(table, [yes, no])
+    assert len(findings.apply(table, [one, yes, one, yes])[1]) == 1
 
 
 def test_the_command_from_scores_to_corrected_labels(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from manylabel.audits import binned, calibrated, cooccurrence, evidence, findings, told
 from manylabel.audits.cooccurrence import count_together
 from manylabel.decisions.platt import sigmoid
-from manylabel.labels import LabelTable
+from manylabel.labels import LabelTable, ManylabelError
 from manylabel.metrics.calibration import check_probabilities
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -144,6 +144,28 @@ class TestCalibration:
         monkeypatch.setattr(findings, "EXACT", 0)
         labels = np.array([[1], [-1]] * 50, np.int8)
         np.testing.assert_allclose(findings.out_of_fold(np.full((100, 1), 3.0), labels), 0.5, atol=0.1)
+
+    def test_what_cannot_be_calibrated_is_known_beforehand(self, monkeypatch):
+        """Whether each fold's others hold a known positive and a known negative, and the error where they do not."""
+        said = set()
+        for seed in range(60):
+            rng = np.random.default_rng(seed)
+            images = int(rng.integers(1, 9))
+            labels = rng.choice(np.array([-1, 0, 1], np.int8), (images, 2), p=[0.2, 0.6, 0.2])
+            fold = np.random.default_rng(0).permutation(images) % min(5, images)
+            rests = [labels[fold != k] if images > 1 else labels for k in range(min(5, images))]
+            possible = all((rest == 1).any() and (rest == -1).any() for rest in rests)
+            assert findings.calibratable(labels) == possible
+            for exact in (0, 10**6):  # counted in bins, and not
+                monkeypatch.setattr(findings, "EXACT", exact)
+                if possible:
+                    check_probabilities(findings.out_of_fold(rng.normal(size=labels.shape), labels), labels)
+                else:
+                    with pytest.raises(ManylabelError, match="every four fifths of the images must hold"):
+                        findings.out_of_fold(rng.normal(size=labels.shape), labels)
+            said.add(possible)
+        assert said == {True, False}
+        assert not findings.calibratable(np.zeros((0, 2), np.int8))
 
     def test_probabilities_of_either_kind(self):
         scores, labels = self.scores(500)

@@ -95,6 +95,15 @@ class TestConfidentLearning:
         assert not found.wrong[200:].any()
         np.testing.assert_allclose(found.joint, one.joint)
 
+    @pytest.mark.parametrize("p", [0.1, 0.2, 0.3, 0.45])
+    def test_a_model_that_says_one_thing_of_all_reaches_its_own_mean(self, p):
+        """Whatever way the mean is rounded: all labels given as present then count as absent, but for one."""
+        for number in range(2, 40):
+            labels = np.array([[1], [-1]] * number, np.int8)
+            joint = confident_learning(np.full(labels.shape, p), labels).joint[0]
+            expected = number**2 / (number + 1)
+            np.testing.assert_allclose(joint, [[number, 0], [expected, number - expected]])
+
     def test_classes_do_not_touch_each_other(self):
         p, labels, _ = planted(300)
         order = [3, 1, 5, 0, 2, 4]
@@ -125,6 +134,14 @@ class TestContradictions:
         assert (violation.image, violation.present, violation.absent, violation.images) == (7, 0, 1, 82)
         assert not [pair for pair in implied_pairs(labels) if pair[0] == 2]
         assert not [pair for pair in implied_pairs(labels) if pair[:2] == (1, 0)]
+
+    def test_the_surest_rule_comes_first_then_the_first_image(self):
+        labels = np.full((400, 4), -1, np.int8)
+        labels[:60, :2] = 1
+        labels[100:300, 2:] = 1
+        labels[[40, 7], 1] = labels[[250, 120], 3] = -1
+        found = [(v.image, v.present, v.absent) for v in cooccurrence_violations(labels, least=0.8)]
+        assert found == [(120, 2, 3), (250, 2, 3), (7, 0, 1), (40, 0, 1)]
 
     def test_a_child_without_its_ancestor(self):
         labels = np.array([[-1, 0, 1], [0, 0, 1], [1, -1, 1], [1, 1, -1]], np.int8)

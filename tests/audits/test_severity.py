@@ -79,6 +79,21 @@ class TestConfusions:
 
     def test_two_are_no_habit(self):
         assert not confusions(*self.table(missed=2)).any()
+        assert confusions(*self.table(missed=3))[0, 1] == pytest.approx(3 / (3 + 1.645**2))
+
+    def test_a_class_is_seen_from_one_half_on(self):
+        p, labels = self.table()
+        p[:4] = [0.2, 0.5]
+        assert confusions(p, labels).any()
+        p[:4] = [0.5, 0.8]
+        assert not confusions(p, labels).any()
+
+    def test_twice_as_often_as_elsewhere_is_not_enough(self):
+        p, labels = self.table()  # 4 of 4, at least 0.6
+        p[20:38, 1] = 0.9  # and in 18 of the other 56 images: 22 of 60 in all
+        assert not confusions(p, labels).any()
+        p[20:25, 1] = 0.1  # 17 of 60
+        assert confusions(p, labels).any()
 
     def test_a_class_that_is_seen_everywhere_is_confused_with_none(self):
         p, labels = self.table()

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from drawn import photographs
 from manylabel import data
 from manylabel.audits import findings
+from manylabel.audits.calibrated import probabilities
 from manylabel.cli import app
 from manylabel.scores import ScoreFile, load
 
@@ -85,6 +86,11 @@ def test_from_scores_and_images_to_findings_and_statistics(photos, tmp_path):
     rows = list(csv.DictReader(stats.read_text().splitlines()))
     assert [row["label"] for row in rows] == list(NAMES)
     assert [row["unknown"] for row in rows] == ["1", "1", "0"]
+    file, table = load(photos.parent / "scores.npz"), data.read(photos).labels
+    anew = probabilities(file.scores, table.state, kind="probability", anew=True)
+    np.testing.assert_allclose(
+        [float(row["expected"]) for row in rows], np.where(table.state == 0, anew, 0).sum(axis=0), atol=0.006
+    )
 
 
 def test_classes_that_annotators_forget_are_told(photos):

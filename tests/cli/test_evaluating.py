@@ -38,7 +38,7 @@ SCORES = """;Filename;Cat;dog;hot_dog;notes;bird
 LABELS = """image,cat,dog,hot dog,horse
 photos/img_1.jpg,1,0,,0
 photos/img_2.jpg,0,1,1,0
-photos/img_3.jpg,yes,1,0,1
+photos/img_3.jpg,maybe,1,0,1
 photos/img_4.jpg,0,1
 photos/img_5.jpg,1,0,1,0
 photos/img_6.jpg,1,0,0,0
@@ -52,7 +52,9 @@ def test_a_new_user_s_tables_are_explained_and_evaluated(folder):
     (folder / "scores.csv").write_text(SCORES)
     (folder / "labels.csv").write_text(LABELS)
     asked = run("evaluate", "scores.csv", "labels.csv")
-    assert "give kind 'logit' or 'probability' (--kind) (its values lie between 0.02 and 1.7)" in str(asked.exception)
+    assert "give kind 'logit', 'probability' or 'percent' (--kind) (its values lie between 0.02 and 1.7)" in str(
+        asked.exception
+    )
     strict = run("evaluate", "scores.csv", "labels.csv", "--kind", "probability", "--strict")
     assert "scores.csv: line 6: expected 7 columns, got 4" in str(strict.exception)
     done = run(
@@ -66,7 +68,7 @@ def test_a_new_user_s_tables_are_explained_and_evaluated(folder):
         "image id 'img_6.jpg' occurs twice with different scores (lines 8, 9)",
         "line 7, column 'Cat': expected a probability in [0, 1], got 1.7",
         "labels.csv: 1 row of another width left out: row 5: expected 5 cells, got 3",
-        "labels.csv: 1 cell of column 'cat' is none of 1, 0 and blank, and left unknown: 'yes' (row 4)",
+        "labels.csv: 1 cell of column 'cat' is none of 1, 0 and blank, and left unknown: 'maybe' (row 4)",
         "labels.csv: 1 row names no image, left out: row 10",
         "the cells were made unknown: 'photos/img_9.jpg' (rows 8, 9) on dog",
         "'img_2.jpg' = 'photos/img_2.jpg'", "'IMG_1.JPG' = 'photos/img_1.jpg'", "'Cat' = 'cat'",
@@ -75,7 +77,7 @@ def test_a_new_user_s_tables_are_explained_and_evaluated(folder):
     ):  # fmt: skip
         assert words in done.stderr, words
     numbers = json.loads((folder / "n.json").read_text())
-    # cat: 1, 2 and 9 are known (yes and 1.7 are not); dog: 1, 2 and 5 (n/a and 0 against 1 are not)
+    # cat: 1, 2 and 9 are known (maybe and 1.7 are not); dog: 1, 2 and 5 (n/a and 0 against 1 are not)
     assert [(row["name"], row["test_known"], row["test_positives"]) for row in numbers["per_class"]] == [
         ("Cat", 3, 2), ("dog", 3, 1), ("hot_dog", 3, 2),
     ]  # fmt: skip
@@ -206,8 +208,13 @@ def test_contradictions_of_a_hierarchy_are_said(animals):
     row = int(np.flatnonzero(labels[:, 1] > 0)[0])
     labels[row, 0] = -1
     ScoreFile(file.ids, file.names, file.scores, file.kind, labels).save(animals / "bad.npz")
-    done = run("evaluate", "bad.npz", "--hierarchy", "tree.csv")
+    done = run("evaluate", "bad.npz", "--hierarchy", "tree.csv", "--json", "bad.json")
     assert "1 labels are absent though a class below them is present" in done.stderr
+    labels[row, 0] = 0
+    ScoreFile(file.ids, file.names, file.scores, file.kind, labels).save(animals / "open.npz")
+    assert run("evaluate", "open.npz", "--hierarchy", "tree.csv", "--json", "open.json").stderr == ""
+    bad, unknown = (json.loads((animals / name).read_text())["hierarchical"] for name in ("bad.json", "open.json"))
+    assert bad == unknown
     audited = run("audit", "bad.npz", "--hierarchy", "tree.csv", "--out", "f.csv")
     assert audited.exit_code == 0, audited.exception
     assert "cat is a kind of animal" in (animals / "f.csv").read_text()

@@ -73,12 +73,37 @@ def test_intervals_and_what_is_never_decided_survive_the_file(files):
     content = json.loads(out.read_text())
     assert content["decision"]["smoothing"] == 1e6
     assert content["thresholds"] == [None] * 4  # no probability is 1
-    assert not decide(out, load(test)).decisions.any()
+    found = decide(out, load(test))
+    assert not found.decisions.any()
+    assert (found.file.scores < found.shown["thresholds"]).all()  # where a report can draw them
     assert run("tune", val, "--out", out).exit_code == 0
     content = json.loads(out.read_text())
     for cut, (low, high) in zip(content["thresholds"], content["intervals"]):
         assert low <= cut <= high or abs(cut - low) < 0.1
     assert "never" not in run("tune", val, "--out", out).stdout
+
+
+def test_a_calibration_needs_no_other_classes(files):
+    val, test, out = files
+    assert run("tune", val, "--calibrate", "isotonic", "--out", out).exit_code == 0
+    content, fitted = json.loads(out.read_text()), load(val)
+    own = decisions.from_dict(content["calibration"])(fitted.scores).astype(np.float32)
+    assert content["thresholds"] == parse("f1").fit(own, fitted.labels).thresholds.tolist()  # of the probabilities
+    whole = load(test)
+    fewer = ScoreFile(whole.ids, whole.names[1:3], whole.scores[:, 1:3], whole.kind)
+    found, expected = decide(out, fewer), decide(out, whole)
+    np.testing.assert_array_equal(found.decisions, expected.decisions[:, 1:3])
+    np.testing.assert_array_equal(found.file.scores, expected.file.scores[:, 1:3])
+
+
+@pytest.mark.parametrize("rule", ["f1", "top_k=1"])
+def test_decisions_of_another_kind_of_scores_are_refused(files, rule):
+    val, test, out = files
+    assert run("tune", val, "--rule", rule, "--out", out).exit_code == 0
+    file = load(test)
+    logits = ScoreFile(file.ids, file.names, np.log(file.scores / (1 - file.scores)), "logit")
+    with pytest.raises(ManylabelError, match="for scores of kind 'probability', and these scores are 'logit'"):
+        decide(out, logits)
 
 
 @pytest.mark.parametrize(

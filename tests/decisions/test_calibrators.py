@@ -87,6 +87,16 @@ class TestEveryCalibrator:
         assert np.isfinite(probabilities).all()
         assert (probabilities[:, 2] != probabilities[:, 0]).any()
 
+    @pytest.mark.parametrize("kind", [-1, 1])
+    def test_a_class_of_one_kind_only_takes_the_fit_of_all(self, name, kind):
+        logits, labels = drawn(500, 5)
+        labels[:, 2] = np.where(np.arange(500) % 3 == 0, kind, 0)
+        logits, labels = np.hstack([logits, logits[:, 2:]]), np.hstack([labels, np.zeros((500, 1), np.int8)])
+        rule = decisions.load(name)().fit(logits, labels)
+        np.testing.assert_array_equal(rule(logits)[:, 2], rule(logits)[:, 3])  # of the last nothing is known
+        pooled = rule.shares == 0 if name == "isotonic" else rule.pooled
+        assert pooled.tolist() == [False, False, True, True]
+
     def test_unknown_cells_change_nothing(self, name):
         logits, labels = drawn(300, 6)
         more = np.vstack([logits, np.full((50, 3), 9.0)]), np.vstack([labels, np.zeros((50, 3), np.int8)])
@@ -103,6 +113,14 @@ class TestEveryCalibrator:
     def test_needs_both_kinds(self, name):
         with pytest.raises(ManylabelError, match="one known positive and one known negative"):
             decisions.load(name)().fit(np.zeros((2, 1)), np.ones((2, 1), np.int8))
+
+
+def test_an_isotonic_curve_is_eased_by_platt_in_proportion_to_positives():
+    logits, labels = drawn(300, 7)
+    curve, platt = Isotonic(shrinkage=0).fit(logits, labels)(logits), Platt().fit(logits, labels)(logits)
+    number = (labels == 1).sum(axis=0)
+    expected = (number * curve + 20 * platt) / (number + 20)
+    np.testing.assert_allclose(Isotonic().fit(logits, labels)(logits), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("rule", [Temperature, Beta, Isotonic])

@@ -62,6 +62,38 @@ class TestRisk:
         assert (found < wanted).mean() <= 0.2 + 2 * np.sqrt(0.2 * 0.8 / 40)
         assert np.median(found) < wanted + 0.1  # and the promise is not kept by deciding everything, or nothing
 
+    @settings(max_examples=15, deadline=None)
+    @given(st.integers(0, 2**32 - 1), st.sampled_from([("recall", recall), ("precision", precision)]))
+    def test_learn_then_test_stops_at_the_first_level_that_fails(self, seed, promise):
+        scores, labels = drawn(150, seed)
+        of, measure = promise
+        rule = Risk(0.6, of=of, method="ltt", delta=0.3).fit(scores, labels)
+        judged = (labels == 1).any(axis=1) if of == "recall" else (labels != 0).any(axis=1)
+        levels = np.unique(np.quantile(scores[judged], np.linspace(0, 1, 1000)))
+        last = -np.inf if of == "recall" else np.inf
+        for level in levels if of == "recall" else levels[::-1]:
+            risk = 1 - measure((scores >= level)[judged], labels[judged])
+            if hoeffding_bentkus(risk, int(judged.sum()), 0.4) > 0.3:
+                break
+            last = level
+        assert rule.threshold == last
+        assert np.isfinite(last)
+
+    def test_the_p_value_by_its_formula(self):
+        stats = pytest.importorskip("scipy.stats")
+        for mean, number, limit in (
+            (0.05, 100, 0.1),
+            (0.0, 30, 0.2),
+            (0.199, 500, 0.2),
+            (0.3, 40, 0.5),
+            (0.2, 9, 0.25),
+        ):
+            entropy = (mean * np.log(mean / limit) if mean else 0) + (1 - mean) * np.log((1 - mean) / (1 - limit))
+            expected = min(np.exp(-number * entropy), np.e * stats.binom.cdf(np.ceil(number * mean), number, limit), 1)
+            assert hoeffding_bentkus(mean, number, limit) == pytest.approx(expected)
+        assert hoeffding_bentkus(0.3, 40, 0.2) == 1  # at or above the limit nothing speaks against the hypothesis
+        assert hoeffding_bentkus(0.2, 40, 0.2) == 1
+
     def test_unknown_cells_and_images_without_positives_change_nothing(self):
         scores, labels = drawn(100, 3)
         rule = Risk(0.8).fit(scores, labels)
@@ -119,12 +151,24 @@ class TestLabelSets:
             assert {tuple(m) for m in members} == {tuple(m) for m in ruled_in}
             assert len(members) == len(ruled_in)
             forced = rule.forced(p[None])[0]
+            np.testing.assert_array_equal(rule(p[None])[0], forced == 1)
             if len(ruled_in):
                 np.testing.assert_array_equal(forced == 1, ruled_in.all(axis=0))
                 np.testing.assert_array_equal(forced == -1, ~ruled_in.any(axis=0))
                 np.testing.assert_array_equal(members[0], p > 0.5)
             else:
                 assert not forced.any()
+
+    def test_p_values_and_the_limit_by_counting(self, norm):
+        p, labels = calibrated(9, 4, 5)
+        p = p.round(1)  # some are equally strange
+        rule = LpIcp(0.7, norm=norm).fit(p, labels)
+        strange = rule.strange(p, labels == 1)
+        found = [(1 + sum(other >= own - 1e-9 for other in strange)) / 10 for own in strange]
+        np.testing.assert_allclose(rule.p_value(p, labels == 1), found)
+        assert (
+            rule.limit == np.sort(strange)[2]
+        )  # the third of nine: (1 - 0.7) * 10, a little above 3 in floating point
 
     def test_the_truth_lies_inside_as_often_as_promised(self, norm):
         inside = []
@@ -160,3 +204,7 @@ def test_images_with_unknown_cells_are_left_out_and_counted():
         LpIcp().fit(p[:10], labels[:10])
     with pytest.raises(ManylabelError, match=r"probability in \[0, 1\]"):
         LpIcp().fit(p + 3, labels)
+    for ask in (rule, rule.forced, lambda x: list(rule.members(x[0])), lambda x: rule.p_value(x, labels == 1)):
+        for bad in (p + 3, p - 1, np.where(p < 0.5, np.nan, p)):
+            with pytest.raises(ManylabelError, match="calibrate logits first"):
+                ask(bad)

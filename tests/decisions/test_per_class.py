@@ -149,6 +149,21 @@ class TestEveryRule:
         assert again.to_dict() == fitted.to_dict()
 
 
+def test_what_is_wanted_may_be_reached_exactly():
+    """0.55 * 100 is a little above 55 in floating point."""
+    labels = np.where(np.arange(100) < 55, 1, -1).astype(np.int8)[:, None]
+    assert 0.55 * 100 > 55
+    assert Precision(0.55).fit(np.zeros((100, 1)), labels)(np.zeros((100, 1))).all()
+    scores = np.linspace(1, 0, 100)[:, None]
+    assert Recall(0.55).fit(scores, np.ones((100, 1), np.int8))(scores).sum() == 55
+
+
+def test_of_equal_costs_nothing_is_decided():
+    scores, labels = np.array([[0.9], [0.8]]), np.array([[-1], [1]], np.int8)
+    assert Cost().fit(scores, labels).thresholds.tolist() == [np.inf]  # a miss costs as much as the alarm
+    assert Cost(miss=1.01).fit(scores, labels).thresholds.tolist() == [0.8]
+
+
 def test_a_precision_out_of_reach_is_never_decided():
     scores, labels = np.array([[0.9], [0.5]]), np.array([[-1], [1]], np.int8)
     rule = Precision(0.8).fit(scores, labels)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manylabel.decisions.label_count import LabelCount
+from manylabel.decisions.platt import Platt
 from manylabel.decisions.sparsemax import Sparsemax, sparsemax, support
 from manylabel.decisions.top_k import TopK
 from manylabel.hierarchy import ancestors, close_down, close_up, coherent
@@ -18,6 +19,9 @@ def test_the_k_highest_of_ties_the_first():
     scores = np.array([[0.5, 0.5, 0.1, 0.5], [0.0, 1.0, 2.0, 3.0]])
     np.testing.assert_array_equal(TopK(2)(scores), [[1, 1, 0, 0], [0, 0, 1, 1]])
     np.testing.assert_array_equal(TopK(9)(scores), np.ones((2, 4)))
+    many = np.random.default_rng(0).integers(0, 9, (20, 500))
+    firsts = [sorted(range(500), key=lambda c, row=row: -row[c])[:3] for row in many]  # Python's sort keeps the order
+    np.testing.assert_array_equal(np.nonzero(TopK(3)(many))[1].reshape(-1, 3), firsts)
     with pytest.raises(ManylabelError, match="k must be"):
         TopK(0)
 
@@ -32,6 +36,14 @@ def test_as_many_labels_as_calibrated_probabilities_expect():
     for share, expected in ((0.05, 0), (0.5, 4), (0.95, 8)):
         assert np.median(number[richness[:, 0] == share]) == expected
     np.testing.assert_array_equal(rule(logits[:, ::-1])[:5].shape, (5, 8))
+
+
+def test_half_a_label_more_or_less_is_none():
+    rule = LabelCount()
+    rule.calibration = Platt()
+    for classes, expected in ((1, 0), (2, 1), (3, 1), (4, 2), (5, 2)):  # each 0.5
+        rule.calibration.temperatures, rule.calibration.biases = np.ones(classes), np.zeros(classes)
+        assert rule(np.zeros((1, classes))).sum() == expected
 
 
 class TestSparsemax:
@@ -69,6 +81,36 @@ class TestSparsemax:
             return 2 * (decided & (labels == 1)).sum() / (decided.sum() + (labels == 1).sum())
 
         assert micro(rule(scores)) > max(micro(scores >= t) for t in cuts) + 0.02
+
+    def test_fit_is_the_best_of_all_that_it_tries_on_known_cells(self):
+        rng = np.random.default_rng(2)
+        labels = np.where(rng.random((40, 5)) < 0.4, 1, -1)
+        scores = rng.normal(size=labels.shape) + labels
+        labels = np.where(rng.random(labels.shape) < 0.4, 0, labels).astype(np.int8)
+        scores[labels == 0] += 3  # what nobody judged scores high
+
+        def micro(decided):
+            known = decided & (labels != 0)
+            return 2 * (known & (labels == 1)).sum() / (known.sum() + (labels == 1).sum())
+
+        judged = scores[(labels != 0).any(axis=1)]
+        tried = [
+            micro(support(scores, scale / judged.std(), place))
+            for place in np.quantile(judged, np.linspace(0.5, 0.99, 11))
+            for scale in np.geomspace(0.01, 100, 41)
+        ]
+        assert micro(Sparsemax().fit(scores, labels)(scores)) == max(tried)
+
+    def test_of_many_images_some_from_everywhere_are_looked_at(self, monkeypatch):
+        rng = np.random.default_rng(3)
+        labels = np.where(rng.random((300, 4)) < 0.4, 1, -1).astype(np.int8)
+        scores = 3.0 * labels + rng.normal(size=labels.shape)
+        scores[:100] = rng.normal(size=(100, 4)) - 30  # the first images say nothing
+        whole = Sparsemax().fit(scores, labels)
+        monkeypatch.setattr("manylabel.decisions.sparsemax.MOST", 100)
+        part = Sparsemax().fit(scores, labels)
+        right = [(rule(scores) == (labels == 1))[100:].mean() for rule in (whole, part)]
+        assert min(right) > 0.95
 
     def test_wrong_input_is_refused(self):
         with pytest.raises(ManylabelError, match="scale"):
@@ -115,5 +157,7 @@ def test_a_circle_and_a_stranger_are_named():
         ancestors([[], [2], [1]])
     with pytest.raises(ManylabelError, match="class 0 has the parent 5; there are 2 classes"):
         ancestors([[5], []])
+    with pytest.raises(ManylabelError, match="class 1 has the parent -1; there are 2 classes"):
+        ancestors([[], [-1]])
     deep = [[], *([c] for c in range(3000))]
     assert ancestors(deep)[-1].all()

@@ -11,6 +11,7 @@ def torchmetrics():
     """`torchmetrics.functional.classification`; it imports torchvision, whose CUDA wheel expects two operators."""
     name = "torchmetrics.functional.classification"
     try:
+        importlib.import_module("torchmetrics")  # not `name`: that may be left over from an import that failed
         return importlib.import_module(name)
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
@@ -18,6 +19,7 @@ def torchmetrics():
     library = torch.library.Library("torchvision", "FRAGMENT")
     for operator in ("nms", "qnms"):
         library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    importlib.import_module("torchmetrics")
     module = importlib.import_module(name)
     module.kept = library  # the operators live as long as this object
     return module

@@ -88,7 +88,7 @@ def test_a_wrong_csv_is_located(tmp_path, text, message):
 
 
 def test_kind_is_declared_never_guessed(file, tmp_path):
-    with pytest.raises(ManylabelError, match="give kind 'logit' or 'probability'"):
+    with pytest.raises(ManylabelError, match="give kind 'logit', 'probability' or 'percent'"):
         load(file.save(tmp_path / "s.csv"))
     with pytest.raises(ManylabelError, match="of kind logit, not 'probability'"):
         load(file.save(tmp_path / "s.npz"), kind="probability")

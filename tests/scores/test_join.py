@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manylabel.labels import ABSENT, UNKNOWN, LabelTable, ManylabelError
-from manylabel.metrics import evaluate, evaluate_lists, global_average_precision
+from manylabel.metrics import Settings, evaluate, evaluate_lists, global_average_precision
 from manylabel.scores import ScoreFile, TopFile
 from manylabel.scores.join import CLASSES, IMAGES, join, join_top, match
 from manylabel.sparse import SparseLabels, TopScores
@@ -91,6 +91,16 @@ def test_classes_that_no_list_holds_are_scored_last():
     assert aside.notes == ("1 labelled class without scores left aside: owl",)
 
 
+def test_an_image_nobody_judged_is_left_aside_where_lists_are_complete():
+    top = TopScores([[0], [1]], [[3.0], [2.0]], classes=2)
+    table = LabelTable(np.array([[1], [0]], np.int8), ("cat",), ("a", "b"))
+    joined = join_top(TopFile(["a", "b"], ["cat", "dog"], top, "logit"), table, unlisted=ABSENT)
+    assert (joined.ids.tolist(), joined.labels.dense().tolist()) == (["a"], [[1, -1]])
+    assert "1 image that nobody judged left aside" in joined.notes
+    both = join_top(TopFile(["a", "b"], ["cat", "dog"], top, "logit"), table)
+    assert (both.ids.tolist(), both.labels.dense().tolist()) == (["a", "b"], [[1, 0], [0, 0]])
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([ABSENT, UNKNOWN]), st.booleans())
 def test_lists_and_table_meet_the_same_labels(seed, unlisted, whole):
@@ -114,7 +124,7 @@ def test_lists_and_table_meet_the_same_labels(seed, unlisted, whole):
     assert (lists.labels.dense()[:, rest] == UNKNOWN).all()  # what the table leaves aside, lists do not know
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_numbers_from_lists_are_those_of_the_table(seed):
     rng = np.random.default_rng(seed)
@@ -127,9 +137,10 @@ def test_numbers_from_lists_are_those_of_the_table(seed):
     table = LabelTable(state, tuple(names), tuple(file.ids.tolist()))
     joined = join_top(file, table)
     train = {"train_counts": rng.integers(0, 200, classes), "train_images": 500}
-    ours = evaluate_lists(joined.top, joined.labels, names=names, thresholds=0.5, **train)
+    some = {"thresholds": 0.5, "settings": Settings(resamples=60), **train}
+    ours = evaluate_lists(joined.top, joined.labels, names=names, **some)
     dense = joined.dense()
-    theirs = evaluate(dense.scores, dense.labels, names=names, thresholds=0.5, **train)
+    theirs = evaluate(dense.scores, dense.labels, names=names, **some)
     for key, value in ours.items():
         if isinstance(value, float):
             assert value == pytest.approx(theirs[key], abs=1e-12), key

@@ -50,6 +50,7 @@ def test_percents_are_divided_and_a_column_may_say_the_kind(table):
     )
     long = table("image,tag,Probability\na.jpg,cat,0.9\nb.jpg,cat,0.2\n")
     assert load(long).kind == "probability"
+    assert load(long, "percent").scores.ravel().tolist() == pytest.approx([0.009, 0.002])  # a percent is one, too
     with pytest.raises(ManylabelError, match="says its scores are of kind probability, not 'logit'"):
         load(long, "logit")
 
@@ -97,6 +98,13 @@ def test_many_impossible_probabilities_are_another_kind(table):
     rows = "".join(f"{k}.jpg,{k},{100 - k}\n" for k in range(100))
     with pytest.raises(ManylabelError, match="'percent' if they are percents"):
         load(table("image,cat,dog\n" + rows), "probability", mistakes="leave")
+
+
+def test_of_a_small_table_three_cells_are_slips_but_not_the_half_of_it(table):
+    found = load(table("image,cat,dog\na.jpg,1.7,0.2\nb.jpg,0.3,0.9\nc.jpg,0.3,0.9\n"), "probability", mistakes="leave")
+    assert found.missing.sum() == 1
+    with pytest.raises(ManylabelError, match=r"got 1\.7; 2 such cells in all"):
+        load(table("image,cat,dog\na.jpg,1.7,0.2\nb.jpg,0.3,9\n"), "probability", mistakes="leave")
 
 
 def test_cells_without_a_score_take_part_in_nothing(table):

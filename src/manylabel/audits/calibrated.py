@@ -5,20 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from manylabel.audits.findings import out_of_fold
+from manylabel.audits.findings import calibratable, out_of_fold
 from manylabel.decisions.platt import sigmoid
-from manylabel.labels import ABSENT, PRESENT
 
 EDGE = 1e-7  # probabilities nearer to 0 and 1 have no logit worth the name
-
-
-def can_calibrate(labels: NDArray[np.int8]) -> bool:
-    """Whether a positive and a negative are known; with less there is nothing to calibrate on.
-
-    >>> can_calibrate(np.array([[1, 0], [0, 1]], np.int8)), can_calibrate(np.array([[1, -1]], np.int8))
-    (False, True)
-    """
-    return bool((labels == PRESENT).any() and (labels == ABSENT).any())
 
 
 def probabilities(
@@ -26,7 +16,8 @@ def probabilities(
 ) -> NDArray[np.floating]:
     """(N, C) in [0, 1]: logits calibrated out of fold, probabilities as they are or, with `anew`, calibrated too.
 
-    Where no known negative stands beside a known positive, logits become the plain sigmoid and probabilities stay.
+    Where positives or negatives are too few for `findings.out_of_fold`, logits become the plain sigmoid and
+    probabilities stay.
 
     Arguments:
         scores: (N, C).
@@ -36,9 +27,9 @@ def probabilities(
     >>> probabilities(np.array([[0.0], [2.0]]), np.array([[0], [1]], np.int8), kind="logit").round(2).tolist()
     [[0.5], [0.88]]
     """
-    if kind == "probability" and not (anew and can_calibrate(labels)):
+    if kind == "probability" and not (anew and calibratable(labels)):
         return scores
-    if not can_calibrate(labels):
+    if not calibratable(labels):
         return sigmoid(np.asarray(scores, np.float64))
     if kind == "logit":
         return out_of_fold(scores, labels)

@@ -99,7 +99,7 @@ def _marked(p: Array, labels: NDArray[np.int8], joint: Array) -> NDArray[np.bool
     for kind, state in enumerate((ABSENT, PRESENT)):
         for c in range(labels.shape[1]):
             rows = np.flatnonzero(labels[:, c] == state)
-            most = min(int(np.rint(joint[c, kind, 1 - kind])), len(rows) - 1)
+            most = int(np.rint(joint[c, kind, 1 - kind]))  # of n at most n^2 / (n + 1), see `_scaled`: never all
             if most > 0:
                 chosen = rows[np.argpartition(confidence[rows, c], most - 1)[:most]]
                 wrong[chosen, c] = confidence[chosen, c] < 0.5

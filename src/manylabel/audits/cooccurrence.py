@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manylabel.hierarchy import Parents, ancestors
-from manylabel.labels import ABSENT, PRESENT, UNKNOWN
+from manylabel.labels import ABSENT, PRESENT, UNKNOWN, ManylabelError
 from manylabel.metrics.shares import wilson
 
 Array = NDArray[np.float64]
@@ -42,10 +42,14 @@ def implied_pairs(
     The confidence is Wilson's lower bound (1927) of the share, at 95 % for z = 1.645: a rule of few images needs to
     hold in all of them, and a rule of three is none.
 
+    Raises ManylabelError where `least` is no share above 0 and at most 1.
+
     >>> labels = np.array([[1, 1]] * 60 + [[1, -1]] + [[-1, 1]] * 9, np.int8)
     >>> [(a, b, round(low, 2), number) for a, b, low, number in implied_pairs(labels)]
     [(0, 1, 0.93, 61)]
     """
+    if not 0 < least <= 1:
+        raise ManylabelError(f"least is a share above 0 and at most 1, got {least}")
     present = labels == PRESENT
     together, judged = count_together(present, present), count_together(present, labels != UNKNOWN)  # [a, b]
     low = lower_bound(together, judged, z)

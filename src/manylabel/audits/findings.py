@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from manylabel.audits.duplicates import Groups
 from manylabel.audits.evidence import Evidence, gather
 from manylabel.audits.quality import image_quality, self_confidence
 from manylabel.audits.severity import MAJOR, MINOR, Judged, confusions, judge
+from manylabel.data.sheet import read_sheet
 from manylabel.decisions.platt import Platt, sigmoid
 from manylabel.hierarchy import Parents
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, LabelTable, ManylabelError, did_you_mean
@@ -146,6 +148,7 @@ def out_of_fold(scores: NDArray[np.floating], labels: NDArray[np.int8], *, seed:
     Arguments:
         scores: (N, C) of any scale.
         labels: (N, C) int8, holding in every four fifths of the images a known positive and a known negative.
+            Else a ManylabelError, of which `calibratable` warns.
         seed: of the folds.
 
     >>> rng = np.random.default_rng(0)
@@ -153,8 +156,9 @@ def out_of_fold(scores: NDArray[np.floating], labels: NDArray[np.int8], *, seed:
     >>> out_of_fold(labels + rng.normal(size=(400, 1)), labels).mean().round(1)
     np.float64(0.5)
     """
-    folds = min(FOLDS, max(len(scores), 1))
-    fold = np.random.default_rng(seed).permutation(len(scores)) % folds
+    if not calibratable(labels, seed=seed):
+        raise ManylabelError("every four fifths of the images must hold a known positive and a known negative")
+    fold, folds = _folds(len(scores), seed)
     rules = _rules_binned(scores, labels, fold, folds) if scores.size > EXACT else _rules(scores, labels, fold, folds)
     result = np.zeros(scores.shape)
     for k, (slope, offset) in enumerate(rules):
@@ -163,6 +167,23 @@ def out_of_fold(scores: NDArray[np.floating], labels: NDArray[np.int8], *, seed:
             some = here[start : start + ROWS]
             result[some] = sigmoid(np.asarray(scores[some], np.float64) * slope + offset)
     return result
+
+
+def calibratable(labels: NDArray[np.int8], *, seed: int = 0) -> bool:
+    """Whether `out_of_fold` can do with these labels (N, C): each fold's others hold a known positive and negative.
+
+    >>> calibratable(np.array([[1, -1], [-1, 0]], np.int8)), calibratable(np.array([[1, -1], [-1, 1]], np.int8))
+    (False, True)
+    """
+    fold, folds = _folds(len(labels), seed)
+    holding = (len(np.unique(fold[(labels == state).any(axis=1)])) for state in (PRESENT, ABSENT))
+    return all(number >= min(folds, 2) for number in holding)  # of two folds one is always among the others
+
+
+def _folds(images: int, seed: int) -> tuple[NDArray[np.int64], int]:
+    """The fold of each image, and how many there are."""
+    folds = min(FOLDS, max(images, 1))
+    return np.random.default_rng(seed).permutation(images) % folds, folds
 
 
 def _rules(
@@ -193,28 +214,28 @@ def write(path: str | Path, findings: Iterable[Finding]) -> Path:
     """Write findings as a CSV with the header of `COLUMNS`."""
     path = Path(path)
     with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, COLUMNS)
-        writer.writeheader()
-        writer.writerows(asdict(finding) for finding in findings)
+        writer = csv.writer(stream)
+        writer.writerow(COLUMNS)
+        writer.writerows(map(attrgetter(*COLUMNS), findings))
     return path
 
 
 def read(path: str | Path) -> list[Finding]:
-    """Read what `write` wrote and somebody edited; an error names the line and the column."""
+    """Read what `write` wrote and somebody edited and saved, as spreadsheets do with other delimiters and encodings.
+
+    Raises ManylabelError naming the line and the column.
+    """
     path = Path(path)
     if not path.is_file():
         raise ManylabelError(f"{path}: there is no such file of findings")
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
-        if missing:
-            near = did_you_mean(missing[0], reader.fieldnames or [])
-            raise ManylabelError(f"{path}: column {missing[0]!r} is missing.{near}")
-        return [_finding(path, line, row) for line, row in enumerate(reader, start=2)]
+    sheet = read_sheet(path)
+    if missing := [name for name in COLUMNS if name not in sheet.header]:
+        raise ManylabelError(f"{path}: column {missing[0]!r} is missing.{did_you_mean(missing[0], sheet.header)}")
+    rows = zip(*(sheet.cells(name) for name in COLUMNS))
+    return [_finding(path, line, dict(zip(COLUMNS, row))) for line, row in zip(sheet.lines, rows)]
 
 
-def _finding(path: Path, line: int, row: dict[str, str]) -> Finding:
-    values = {name: (row[name] or "").strip() for name in COLUMNS}
+def _finding(path: Path, line: int, values: dict[str, str]) -> Finding:
     values["verdict"] = values["verdict"].lower()
     for name, valid in (("given", STATES), ("suggested", STATES), ("verdict", VERDICTS), ("severity", (MAJOR, MINOR))):
         if values[name] not in valid:
@@ -223,11 +244,12 @@ def _finding(path: Path, line: int, row: dict[str, str]) -> Finding:
                 f"{path}, line {line}, column {name!r}: got {values[name]!r}.{did_you_mean(values[name], words)}"
             )
     try:
-        numbers = int(values["rank"]), float(values["confidence"]), float(values["image_quality"])
+        shares = [float(values[name].replace(",", ".")) for name in ("confidence", "image_quality")]
+        rank = int(values["rank"])
     except ValueError as error:
         raise ManylabelError(f"{path}, line {line}: rank, confidence and image_quality are numbers ({error})") from None
     return Finding(
-        numbers[0], values["image"], values["label"], values["given"], values["suggested"], numbers[1], numbers[2],
+        rank, values["image"], values["label"], values["given"], values["suggested"], shares[0], shares[1],
         values["reasons"], values["category"], values["severity"], values["verdict"],
     )  # fmt: skip
 
@@ -248,11 +270,11 @@ def apply(table: LabelTable, findings: Sequence[Finding]) -> tuple[LabelTable, l
     """The table with every accepted suggestion carried out and every "unknown" blanked; the changes made.
 
     Rejected findings and those not yet seen change nothing. A finding whose image or label the table does not have, or
-    whose label is no longer as it was given, is an error: the list is of other labels.
+    whose label is no longer as it was given, is an error: the list is of other labels. So are two verdicts on a cell.
     """
     rows, columns = ({name: i for i, name in enumerate(names)} for names in (table.ids, table.names))
     state = table.state.copy()
-    changes = []
+    changes, seen = [], dict[tuple[int, int], Finding]()
     for finding in findings:
         for word, there, what in ((finding.image, rows, "image"), (finding.label, columns, "class")):
             if word not in there:
@@ -264,7 +286,13 @@ def apply(table: LabelTable, findings: Sequence[Finding]) -> tuple[LabelTable, l
                 f"finding {finding.rank}: {finding.label!r} of {finding.image} was {finding.given} when it was audited"
                 f" and is {WORDS[int(table.state[cell])]} now; audit these labels anew"
             )
-        if finding.verdict in ("accept", "unknown"):
+        first = seen.setdefault(cell, finding) if finding.verdict else finding
+        if first.verdict != finding.verdict:
+            raise ManylabelError(
+                f"findings {first.rank} and {finding.rank}: {finding.label!r} of {finding.image} has the verdicts"
+                f" {first.verdict!r} and {finding.verdict!r}; keep one of them"
+            )
+        if finding.verdict in ("accept", "unknown") and state[cell] == table.state[cell]:  # not done by a line before
             after = finding.suggested if finding.verdict == "accept" else "unknown"
             state[cell] = STATES[after]
             changes.append(Change(finding.image, finding.label, finding.given, after, finding.rank, finding.reasons))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,7 @@ import typer
 
 from manylabel.cli.classes import read_parents
 from manylabel.cli.deciding import decide
-from manylabel.cli.joining import KIND, labelled
+from manylabel.cli.joining import KIND, labelled, said_of
 from manylabel.cli.reading import read, takes_reading
 from manylabel.cli.reviewing import carry_out
 from manylabel.hierarchy import from_pairs
@@ -113,7 +114,7 @@ class Subject:
 
     file: ScoreFile
     probabilities: np.ndarray
-    paths: tuple[Path, ...] | None = None
+    paths: Sequence[Path] | None = None
 
     @property
     def table(self) -> LabelTable:
@@ -135,7 +136,7 @@ def by_scores(scores: Path, labels: str | None, kind: str | None, reading: dict[
 
     loaded = load(scores, kind, mistakes="leave")
     dataset = None if labels is None else read(labels, {**reading, "mistakes": "leave"})
-    notes = [] if dataset is None else [f"{labels}: {mistake}" for mistake in dataset.mistakes]
+    notes = [] if dataset is None or labels is None else said_of(labels, dataset)
     joined = loaded if dataset is None else labelled(loaded, dataset, reading)
     if joined.labels is None:
         raise ManylabelError(f"{scores} holds no labels; give a label file: SCORES LABELS")
@@ -200,11 +201,12 @@ def left_out(dataset: Dataset, errors: dict[int, str]) -> None:
 
 def probabilities_of(file: ScoreFile, *, anew: bool = False) -> np.ndarray:
     """(N, C) of a score file with labels, see `audits.calibrated`; says where logits cannot be calibrated."""
-    from manylabel.audits.calibrated import can_calibrate, probabilities
+    from manylabel.audits.calibrated import probabilities
+    from manylabel.audits.findings import calibratable
 
     assert file.labels is not None
-    if file.kind == "logit" and not anew and not can_calibrate(file.labels):
-        typer.echo("note: no known positive beside a known negative: logits are not calibrated", err=True)
+    if file.kind == "logit" and not anew and not calibratable(file.labels):
+        typer.echo("note: too few known positives or negatives: logits are not calibrated", err=True)
     return probabilities(file.scores, file.labels, kind=file.kind, anew=anew)
 
 

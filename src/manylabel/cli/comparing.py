@@ -17,13 +17,14 @@ from manylabel.cli.pictures import pictures_of
 from manylabel.cli.publishing import checked
 from manylabel.cli.reading import read, takes_reading
 from manylabel.cli.tables import compared
-from manylabel.labels import UNKNOWN, LabelTable, ManylabelError
+from manylabel.labels import UNKNOWN, LabelTable, ManylabelError, did_you_mean
 
 if TYPE_CHECKING:
     from manylabel.compare import Side
     from manylabel.report import Other, ReportData
     from manylabel.scores import ScoreFile
 
+PARTS = ("test", "val")
 MOST = 8  # as many as `manylabel.report.models.LETTERS`
 
 
@@ -37,7 +38,7 @@ def compare(
     decisions: Annotated[
         list[Path] | None, typer.Option(help="What `tune` wrote, for all score files; or once for each side.")
     ] = None,
-    resamples: Annotated[int, typer.Option(help="Bootstrap resamples of the images.")] = 1000,
+    resamples: Annotated[int, typer.Option(help="Bootstrap resamples of the images.", min=1)] = 1000,
     out: Annotated[Path | None, typer.Option(help="Write the cells that got worse here, as a CSV.")] = None,
     json_: Annotated[Path | None, typer.Option("--json", help="Write all numbers here.")] = None,
     report: Annotated[
@@ -69,9 +70,12 @@ def compare(
         raise ManylabelError(f"compare wants two or more runs or score files, got {len(sides)}")
     if report is not None and len(sides) > MOST:
         raise ManylabelError(f"--report lays at most {MOST} sides over each other, got {len(sides)}: name fewer")
+    if split not in PARTS:
+        raise ManylabelError(f"--split {split}: expected test or val.{did_you_mean(split, PARTS)}")
     rules = rules_of(decisions or [], len(sides))
     opened = [open_side(path, kind, split, rule) for path, rule in zip(sides, rules)]
     truth, counts = truth_of(opened, labels, reading)
+    opened = [one.called(truth) for one in opened]
     ids, names = common([one.file for one in opened], truth)
     state = truth.state[np.ix_(places(truth.ids, ids), places(truth.names, names))]
     train = None if counts is None else counts[places(truth.names, names)]
@@ -111,6 +115,20 @@ class Opened:
     thresholds: np.ndarray | None = None
     calibration: tuple[np.ndarray, np.ndarray] | None = None
     folder: Path | None = None
+
+    def called(self, table: LabelTable) -> Opened:
+        """The same, images and classes being called as in the labels where they must mean the same; that is said."""
+        from manylabel.scores.join import CLASSES, IMAGES, match
+
+        found, file = [], self.file
+        for what, own, theirs, rules in (
+            ("images", file.ids.tolist(), table.ids, IMAGES), ("classes", file.names.tolist(), table.names, CLASSES),
+        ):  # fmt: skip
+            place, notes = match(own, theirs, rules)
+            for note in notes:
+                typer.echo(f"note: {self.name}: {what}: {note}", err=True)
+            found.append(np.array([theirs[k] if k >= 0 else word for word, k in zip(own, place)]))
+        return replace(self, file=replace(file, ids=found[0], names=found[1]))
 
     def side(self, ids: list[str], names: list[str]) -> Side:
         """The part that all have in common, in one order."""
@@ -238,14 +256,17 @@ def common(files: list[ScoreFile], truth: Any) -> tuple[list[str], list[str]]:
     """Images and classes that every side and the labels have, in the first side's order; what is left out is said."""
     others = [(file.ids.tolist(), file.names.tolist()) for file in files[1:]] + [(truth.ids, truth.names)]
     in_all_ids, in_all_names = (set.intersection(*(set(one[k]) for one in others)) for k in (0, 1))
-    ids = [image for image in files[0].ids.tolist() if image in in_all_ids]
-    names = [name for name in files[0].names.tolist() if name in in_all_names]
+    mine = files[0].ids.tolist(), files[0].names.tolist()
+    ids, names = [one for one in mine[0] if one in in_all_ids], [one for one in mine[1] if one in in_all_names]
     most = max(len(file.ids) for file in files), max(len(file.names) for file in files)
     if not ids or not names:
-        raise ManylabelError(f"the sides have no {'class' if ids else 'image'} in common")
+        held = "; ".join(", ".join(map(repr, one[bool(ids)][:3])) for one in (mine, *others))
+        raise ManylabelError(f"the sides and the labels have no {'class' if ids else 'image'} in common: {held}")
     if (len(ids), len(names)) != most:
         left = f"{most[0] - len(ids):,} of {most[0]:,} images, {most[1] - len(names):,} of {most[1]:,} classes"
-        typer.echo(f"note: left out, since not all sides and the labels have them: {left}", err=True)
+        lost = sorted(set().union(*(one[1] for one in (mine, *others[:-1]))) - set(names))
+        named = f": {', '.join(lost[:3])}{', ...' if len(lost) > 3 else ''}" if lost else ""
+        typer.echo(f"note: left out, since not all sides and the labels have them: {left}{named}", err=True)
     return ids, names
 
 

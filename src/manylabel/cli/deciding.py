@@ -84,8 +84,10 @@ def plain_cuts(file: ScoreFile | TopFile) -> np.ndarray:
 def read(path: Path, kind: str) -> dict[str, Any]:
     """A file of decisions, checked: for scores of that kind, with names, and thresholds of equal length or a rule."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
         names = content["names"]
+        if not isinstance(names, list) or len(set(names)) < len(names):
+            raise ValueError("names must be a list of different class names")
         if "decision" not in content or "thresholds" in content:
             pairs = zip(names, content["thresholds"], strict=True)
             content["thresholds"] = [None if cut is None else float(cut) for _, cut in pairs]
@@ -101,20 +103,34 @@ def read(path: Path, kind: str) -> dict[str, Any]:
     return content
 
 
-def calibrated(path: Path, content: dict[str, Any], columns: np.ndarray, file: ScoreFile) -> ScoreFile:
-    """The scores as the probabilities that a kept calibration makes of them."""
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is no number; null is a threshold that is never reached")
+
+
+def _applied(path: Path, data: dict[str, Any], scores: np.ndarray) -> np.ndarray:
+    """What a rule or a calibration, as `to_dict` wrote it, makes of scores (N, K)."""
     from manylabel.decisions import from_dict
 
-    own = from_dict(content["calibration"])(_ordered(path, content["names"], columns, file.scores, lowest=True))
+    try:
+        answer: np.ndarray = from_dict(data)(scores)
+    except ManylabelError as error:
+        raise ManylabelError(f"{path}: {error}") from None
+    except ValueError:  # arrays of another length
+        rule = data["rule"]
+        raise ManylabelError(f"{path}: the rule {rule!r} is not of the {scores.shape[1]} classes it names") from None
+    return answer
+
+
+def calibrated(path: Path, content: dict[str, Any], columns: np.ndarray, file: ScoreFile) -> ScoreFile:
+    """The scores as the probabilities that a kept calibration makes of them."""
+    ordered = _ordered(path, content["names"], columns, file.scores, lowest=True)
+    own = _applied(path, content["calibration"], ordered)
     return replace(file, scores=own[:, columns].astype(np.float32), kind="probability")
 
 
 def _by_rule(path: Path, content: dict[str, Any], columns: np.ndarray, file: ScoreFile) -> np.ndarray:
-    from manylabel.decisions import from_dict
-
     ordered = _ordered(path, content["names"], columns, file.scores)
-    decided: np.ndarray = from_dict(content["decision"])(ordered)[:, columns]
-    return decided
+    return _applied(path, content["decision"], ordered)[:, columns]
 
 
 def _ordered(

@@ -44,7 +44,7 @@ def opened(
     counts, images, notes = None, 0, list(file.notes)
     if labels is not None:
         dataset = read(labels, {**reading, "mistakes": "error" if strict else "leave"})
-        notes += [f"{labels}: {mistake}" for mistake in dataset.mistakes]
+        notes += said_of(labels, dataset)
         before = len(file.notes)
         file = labelled(file, dataset, reading)
         notes += file.notes[before:]
@@ -55,9 +55,33 @@ def opened(
         raise ManylabelError(f"{scores} holds no labels; give a label file: SCORES LABELS")
     if strict and (aside := [note for note in notes if " scored " in note and "left aside" in note]):
         raise ManylabelError(f"{scores}: {'; '.join(aside)}")
+    notes += only_positives(file)
     for note in notes:
         typer.echo(f"note: {note}", err=True)
     return dataclasses.replace(file, notes=tuple(notes)), counts, images
+
+
+def said_of(labels: str, dataset: Dataset) -> list[str]:
+    """Notes on a label file: its mistakes, and what was read in another way than it is written."""
+    other = [note.removesuffix(".") for note in dataset.notes if " read as " in note]
+    return [f"{labels}: {note}" for note in (*other, *dataset.mistakes)]
+
+
+def only_positives(file: ScoreFile | TopFile) -> list[str]:
+    """A note where no label says absent: precision and AP of positives alone are 1 whatever the scores."""
+    from manylabel.labels import ABSENT, PRESENT
+    from manylabel.sparse import SparseLabels
+
+    labels = file.labels
+    states = labels.states if isinstance(labels, SparseLabels) else labels
+    if states is None or not (states == PRESENT).any() or (states == ABSENT).any():
+        return []
+    if isinstance(labels, SparseLabels) and labels.default == ABSENT:
+        return []
+    return [
+        "no label says absent, so precision and AP are 1 whatever the scores; if a blank (0 in a .npz) means absent,"
+        " write 0 (-1 in a .npz)"
+    ]
 
 
 def labelled(file: ScoreFile | TopFile, dataset: Dataset, reading: dict[str, Any]) -> ScoreFile | TopFile:
@@ -73,9 +97,15 @@ def labelled(file: ScoreFile | TopFile, dataset: Dataset, reading: dict[str, Any
     return join(file, dataset.labels, unlisted=unlisted)
 
 
-def counts_by_name(table: LabelTable, names: Any) -> np.ndarray:
-    """Positives of each class in `names`; a class the table does not have counts 0."""
+def counts_by_name(table: LabelTable, names: Any, *, source: str = "") -> np.ndarray:
+    """Positives of each class in `names`; a class the table does not have counts 0, which is said of a `source`."""
     from manylabel.scores.join import CLASSES, match
 
     place = match([str(name) for name in names], table.names, CLASSES)[0]
+    lost = [str(name) for name, k in zip(names, place) if k < 0]
+    if source and len(lost) == len(place):
+        raise ManylabelError(f"{source}: holds no scored class: it has {', '.join(table.names[:3])}, not {lost[0]}")
+    if source and lost:
+        more = ", ..." if len(lost) > 3 else ""
+        typer.echo(f"note: {source} holds no training label of {', '.join(lost[:3])}{more}: counted as 0", err=True)
     return np.where(place >= 0, table.counts[place], 0).astype(np.int64)

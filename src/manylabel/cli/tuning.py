@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -130,10 +131,15 @@ def _value(text: str, parameter: inspect.Parameter, value: str) -> Any:
     """A value of the type of its parameter's default or annotation."""
     if "str" in str(parameter.annotation):
         return value
+    whole = "int" in str(parameter.annotation)
     try:
-        return int(value) if "int" in str(parameter.annotation) else float(value)
+        number = int(value) if whole else float(value)
     except ValueError:
-        raise ManylabelError(f"--rule {text}: {parameter.name} is a number, got {value!r}") from None
+        number = math.nan
+    if not math.isfinite(number):
+        kind = "a whole number" if whole else "a number"
+        raise ManylabelError(f"--rule {text}: {parameter.name} is {kind}, got {value!r}")
+    return number
 
 
 def told(file: ScoreFile, decided: np.ndarray, thresholds: list[float | None] | None, intervals: Any) -> str:

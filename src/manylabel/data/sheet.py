@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from manylabel.data.dataset import tidy
-from manylabel.delimited import DELIMITERS, MARKS, delimiter_of
+from manylabel.delimited import DELIMITERS, MARKS, delimiter_of, refuse_binary
 from manylabel.labels import ManylabelError
 
 UNNAMED = re.compile(r"(unnamed: \d+)?", re.IGNORECASE)  # pandas writes its row index under one of these
@@ -52,6 +55,12 @@ class Sheet:
             folded[cell.strip().lower()] += times
         return folded
 
+    def coded(self, column: str) -> tuple[list[str], NDArray[np.int64]]:
+        """(different cells of one column, (N,) which of them each row holds)."""
+        places: dict[str, int] = {}
+        found = [places.setdefault(cell, len(places)) for cell in self.raw(column)]
+        return list(places), np.array(found, np.int64)
+
     def at(self, row: int, column: str | None = None) -> str:
         """Where a cell stands, to begin an error message with."""
         where = f"{self.path}, row {self.lines[row]}"
@@ -82,8 +91,7 @@ def read_sheet(path: Path, *, leave: bool = False) -> Sheet:
 
 def _decode(path: Path, notes: list[str]) -> str:
     data = path.read_bytes()
-    if data[:4] == b"PK\x03\x04":
-        raise ManylabelError(f"{path} is a spreadsheet or a zip archive, not text: save it as CSV and give that file")
+    refuse_binary(path, data[: 1 << 16])
     for mark, encoding in MARKS.items():
         if data.startswith(mark):
             return _decoded(path, data, encoding)

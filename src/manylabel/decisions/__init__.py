@@ -53,11 +53,19 @@ def load(name: str) -> Any:
 
 
 def from_dict(data: dict[str, Any]) -> Any:
-    """The rule that `to_dict` wrote, whichever it was.
+    """The rule that `to_dict` wrote, whichever it was; an error names what is missing or wrong.
 
     >>> from_dict({"rule": "fixed", "threshold": 0.5}).threshold
     0.5
     """
-    if "rule" not in data:
-        raise ManylabelError(f"not a decision: expected a key 'rule', got {', '.join(data) or 'nothing'}")
-    return load(data["rule"]).from_dict(data)
+    if not isinstance(data, dict) or "rule" not in data:
+        got = ", ".join(data) or "nothing" if isinstance(data, dict) else type(data).__name__
+        raise ManylabelError(f"not a decision: expected a key 'rule', got {got}")
+    try:
+        return load(data["rule"]).from_dict(data)
+    except KeyError as missing:
+        raise ManylabelError(f"the rule {data['rule']!r} is kept without its {missing}; `to_dict` writes it") from None
+    except ManylabelError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ManylabelError(f"the rule {data['rule']!r} is not as `to_dict` writes it: {error}") from None

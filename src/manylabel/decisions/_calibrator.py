@@ -38,8 +38,8 @@ class Calibrator:
     pooled: NDArray[np.bool_]
 
     def __init__(self, shrinkage: float = 5.0) -> None:
-        if shrinkage <= 0:
-            raise ManylabelError(f"shrinkage must be above 0, got {shrinkage}")
+        if not 0 < shrinkage < np.inf:
+            raise ManylabelError(f"shrinkage must be above 0 and finite, got {shrinkage}")
         self.shrinkage = float(shrinkage)
 
     def features(self, scores: Array) -> Array:
@@ -48,18 +48,24 @@ class Calibrator:
 
     def fit(self, scores: NDArray[np.floating], labels: NDArray[np.int8]) -> Self:
         """Learn from (N, C) logits and int8 labels holding a known positive and a known negative."""
-        logits = np.asarray(check(scores, labels), np.float64)
+        scores = check(scores, labels)
         present, absent, known = labels == PRESENT, labels == ABSENT, labels != UNKNOWN
         if not (present.any() and absent.any()):
             raise ManylabelError("calibration needs at least one known positive and one known negative")
-        every = _logistic.fit(self.features(logits[known]), present[known], np.array(self.start), PRIOR, free=self.free)
+        every = self._weights(scores[known], present[known], np.array(self.start), PRIOR)
         self.pooled = ~(present.any(axis=0) & absent.any(axis=0))
         self.weights = np.tile(every, (labels.shape[1], 1))
         for c in np.flatnonzero(~self.pooled):
             rows = known[:, c]
-            own = self.features(logits[rows, c])
-            self.weights[c] = _logistic.fit(own, present[rows, c], every, self.shrinkage, free=self.free)
+            self.weights[c] = self._weights(scores[rows, c], present[rows, c], every, self.shrinkage)
         return self
+
+    def _weights(
+        self, scores: NDArray[np.floating], present: NDArray[np.bool_], prior: Array, shrinkage: float
+    ) -> Array:
+        """(K,) of some cells; features are made of these alone, for of a whole table they are large."""
+        features = self.features(scores.astype(np.float64))
+        return _logistic.fit(features, present, prior, shrinkage, free=self.free)
 
     def __call__(self, scores: NDArray[np.floating]) -> Array:
         """(N, C) probabilities."""

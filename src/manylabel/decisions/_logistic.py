@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
 ITERATIONS, TOLERANCE = 100, 1e-10
+ROWS = 1 << 16
 
 
 def fit(features: Array, present: NDArray[np.bool_], prior: Array, shrinkage: float, *, free: int = 0) -> Array:
@@ -37,9 +40,9 @@ def _newton(
     weights = np.where(held, 0.0, prior)
     loss = _loss(features, present, weights, prior, shrinkage)
     for _ in range(ITERATIONS):
-        p = 1 / (1 + np.exp(-np.clip(features @ weights, -500, 500)))
-        gradient = features.T @ (p - present) + shrinkage * (weights - prior)
-        curvature = (features * (p * (1 - p))[:, None]).T @ features + shrinkage * np.eye(len(prior))
+        gradient, curvature = _derivatives(features, present, weights)
+        gradient += shrinkage * (weights - prior)
+        curvature += shrinkage * np.eye(len(prior))
         step = np.zeros(len(prior))
         step[moving] = np.linalg.solve(curvature[np.ix_(moving, moving)], gradient[moving])
         size = 1.0
@@ -59,5 +62,23 @@ def _newton(
 
 
 def _loss(features: Array, present: NDArray[np.bool_], weights: Array, prior: Array, shrinkage: float) -> float:
-    margin = np.where(present, 1, -1) * (features @ weights)
-    return float(np.logaddexp(0, -margin).sum() + shrinkage / 2 * np.sum((weights - prior) ** 2))
+    costs = np.empty(len(features))
+    for some in _parts(len(features)):
+        margin = np.where(present[some], 1, -1) * (features[some] @ weights)
+        costs[some] = np.logaddexp(0, -margin)
+    return float(costs.sum() + shrinkage / 2 * np.sum((weights - prior) ** 2))
+
+
+def _derivatives(features: Array, present: NDArray[np.bool_], weights: Array) -> tuple[Array, Array]:
+    """Gradient (K,) and curvature (K, K) of the negative log-likelihood."""
+    residual, bent = np.empty(len(features)), np.empty(features.shape)
+    for some in _parts(len(features)):
+        p = 1 / (1 + np.exp(-np.clip(features[some] @ weights, -500, 500)))
+        residual[some] = p - present[some]
+        bent[some] = features[some] * (p * (1 - p))[:, None]
+    return features.T @ residual, bent.T @ features
+
+
+def _parts(number: int) -> Iterator[slice]:
+    """Rows looked at together, so that what is made on the way stays in the processor's cache."""
+    return (slice(start, start + ROWS) for start in range(0, number, ROWS))

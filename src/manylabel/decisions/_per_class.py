@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +15,7 @@ from manylabel.metrics.bootstrap import resamples
 from manylabel.metrics.checks import check
 
 Array = NDArray[np.float64]
+BLOCK = 32  # columns picked at once
 
 
 class PerClass:
@@ -37,8 +39,8 @@ class PerClass:
     pooled: NDArray[np.bool_]
 
     def __init__(self, *, smoothing: float = 0.0) -> None:
-        if smoothing < 0:
-            raise ManylabelError(f"smoothing must not be negative, got {smoothing}")
+        if not 0 <= smoothing < np.inf:
+            raise ManylabelError(f"smoothing must not be negative and be finite, got {smoothing}")
         self.smoothing = float(smoothing)
 
     def choose(self, table: Cuts) -> NDArray[np.int64]:
@@ -51,8 +53,9 @@ class PerClass:
         known, truth = labels != UNKNOWN, self._truth(scores, labels)
         self.pooled = ~(labels == PRESENT).any(axis=0)
         self.thresholds = np.zeros(scores.shape[1])
-        for c in np.flatnonzero(~self.pooled):
-            self.thresholds[c] = self._best(cuts(scores[known[:, c], c], truth[known[:, c], c]))
+        for c, (column, judged, target) in enumerate(_columns(scores, known, truth)):
+            if not self.pooled[c]:
+                self.thresholds[c] = self._best(cuts(column[judged], target[judged]))
         if self.pooled.any():
             self.thresholds[self.pooled] = self._best(cuts(scores[known], truth[known]))
         return self
@@ -102,10 +105,11 @@ class PerClass:
 
     def _best(self, table: Cuts) -> Array:
         """The threshold of the chosen cut, (...,); infinite where none will do."""
-        return np.append(table.thresholds, NEVER)[self.choose(table)]
+        chosen, last = self.choose(table), len(table.values) - 1
+        return np.where(chosen <= last, table.threshold(np.minimum(chosen, last)), NEVER)
 
-    def _truth(self, scores: NDArray[np.floating], labels: NDArray[np.int8]) -> Array:
-        """(N, C) 1 or 0, drawn towards calibrated probabilities as `smoothing` says; of unknown cells meaningless."""
+    def _truth(self, scores: NDArray[np.floating], labels: NDArray[np.int8]) -> Array | NDArray[np.bool_]:
+        """(N, C) bool, or drawn towards calibrated probabilities as `smoothing` says; of unknown cells meaningless."""
         present = labels == PRESENT
         if not present.any():
             raise ManylabelError(
@@ -113,6 +117,12 @@ class PerClass:
                 " use more validation images or the rule 'fixed'"
             )
         if not self.smoothing or not (labels == ABSENT).any():
-            return present.astype(np.float64)
+            return present
         share = self.smoothing / (self.smoothing + present.sum(axis=0))
         return (1 - share) * present + share * Platt().fit(scores, labels)(scores)
+
+
+def _columns(*tables: NDArray[Any]) -> Iterator[tuple[NDArray[Any], ...]]:
+    """The columns of tables (N, C) side by side, each in one piece of memory: much faster to pick cells from."""
+    for start in range(0, tables[0].shape[1], BLOCK):
+        yield from zip(*(np.ascontiguousarray(table[:, start : start + BLOCK].T) for table in tables))

@@ -95,8 +95,10 @@ class Adathresh:
             raise ManylabelError(f"k must be at least 1, got {k}")
         if share is not None and not 0 <= share <= 1:
             raise ManylabelError(f"the share of the global part must lie between 0 and 1, got {share}")
-        if min(positive_weight, shrinkage) <= 0:
-            raise ManylabelError(f"positive_weight, shrinkage must be above 0, got {positive_weight}, {shrinkage}")
+        if not (0 < positive_weight < np.inf and 0 < shrinkage < np.inf):
+            raise ManylabelError(
+                f"positive_weight, shrinkage must be above 0 and finite, got {positive_weight}, {shrinkage}"
+            )
         if scale not in SCALES:
             raise ManylabelError(f"there is no scale {scale!r}.{did_you_mean(scale, SCALES)}")
         self.k, self.share, self.scale = int(k), None if share is None else float(share), scale

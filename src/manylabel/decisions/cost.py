@@ -13,8 +13,8 @@ from manylabel.labels import ManylabelError
 class Cost(PerClass):
     """The threshold of each class with the least cost on the data given to `fit`: misses * miss + alarms * alarm.
 
-    Deciding nothing present is one of the choices; it is taken where every threshold costs more. Among equally cheap
-    cuts the highest is taken. With calibrated probabilities p the answer is p >= alarm / (alarm + miss) (Elkan,
+    Deciding nothing present is one of the choices, and counts as the highest cut; of equally cheap cuts the highest is
+    taken. With calibrated probabilities p the answer is p >= alarm / (alarm + miss) (Elkan,
     IJCAI 2001); fitted cuts need no calibration.
 
     Arguments:
@@ -32,8 +32,8 @@ class Cost(PerClass):
 
     def __init__(self, miss: float = 1.0, alarm: float = 1.0, *, smoothing: float = 0.0) -> None:
         super().__init__(smoothing=smoothing)
-        if miss <= 0 or alarm <= 0:
-            raise ManylabelError(f"costs must be above 0, got miss {miss} and alarm {alarm}")
+        if not (0 < miss < np.inf and 0 < alarm < np.inf):
+            raise ManylabelError(f"costs must be above 0 and finite, got miss {miss} and alarm {alarm}")
         self.miss, self.alarm = float(miss), float(alarm)
 
     def choose(self, table: Cuts) -> NDArray[np.int64]:

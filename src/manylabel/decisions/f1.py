@@ -33,8 +33,8 @@ class F1(PerClass):
 
     def __init__(self, beta: float = 1.0, *, smoothing: float = 0.0) -> None:
         super().__init__(smoothing=smoothing)
-        if beta <= 0:
-            raise ManylabelError(f"beta must be above 0, got {beta}")
+        if not 0 < beta < np.inf:
+            raise ManylabelError(f"beta must be above 0 and finite, got {beta}")
         self.beta = float(beta)
 
     def choose(self, table: Cuts) -> NDArray[np.int64]:

@@ -7,6 +7,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from manylabel.labels import ManylabelError
+
 
 class Fixed:
     """Present where the score is at least `threshold`: 0 for logits and 0.5 for probabilities say "likelier than not".
@@ -17,6 +19,8 @@ class Fixed:
 
     def __init__(self, threshold: float) -> None:
         self.threshold = float(threshold)
+        if np.isnan(self.threshold):
+            raise ManylabelError("the threshold must be a number, got nan")
 
     def fit(self, scores: NDArray[np.floating], labels: NDArray[np.int8]) -> Self:
         """Nothing to learn."""

@@ -40,8 +40,8 @@ class Isotonic:
     platt: Platt
 
     def __init__(self, shrinkage: float = 20.0) -> None:
-        if shrinkage < 0:
-            raise ManylabelError(f"shrinkage must not be negative, got {shrinkage}")
+        if not 0 <= shrinkage < np.inf:
+            raise ManylabelError(f"shrinkage must not be negative and be finite, got {shrinkage}")
         self.shrinkage = float(shrinkage)
 
     def fit(self, scores: NDArray[np.floating], labels: NDArray[np.int8]) -> Self:

@@ -72,8 +72,12 @@ class LpIcp:
         return float(self.strangeness[place - 1]) if place <= len(self.strangeness) else np.inf
 
     def strange(self, probabilities: Array, sets: NDArray[np.bool_]) -> Array:
-        """(N,) s(Y) of the label sets (N, C)."""
-        difference = np.abs(np.asarray(sets, np.float64) - probabilities)
+        """(N,) s(Y) of the label sets (N, C); an error where a value is no probability."""
+        p = np.asarray(probabilities, np.float64)
+        if not ((p >= 0) & (p <= 1)).all():
+            bad = p[~((p >= 0) & (p <= 1))][0]
+            raise ManylabelError(f"'lp_icp' takes probabilities in [0, 1], got {bad:g}; calibrate logits first")
+        difference = np.abs(np.asarray(sets, np.float64) - p)
         if self.norm == "max":
             return difference.max(axis=1)
         return (difference if self.norm == "l1" else difference**2).sum(axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +12,9 @@ from manylabel.labels import ABSENT, PRESENT, UNKNOWN, ManylabelError
 from manylabel.metrics.checks import check
 
 Array = NDArray[np.float64]
+Part = tuple[Array, NDArray[Any], NDArray[Any]]
 BLOCK = 64  # classes fitted at once
+CELLS = 1 << 16  # cells looked at together
 PRIOR = 1e-3  # shrinkage of the pooled fit: only keeps separable data finite
 ITERATIONS = 100
 TOLERANCE = 1e-9
@@ -51,8 +54,8 @@ class Platt:
     pooled: NDArray[np.bool_]
 
     def __init__(self, shrinkage: float = 5.0) -> None:
-        if shrinkage <= 0:
-            raise ManylabelError(f"shrinkage must be above 0, got {shrinkage}")
+        if not 0 < shrinkage < np.inf:
+            raise ManylabelError(f"shrinkage must be above 0 and finite, got {shrinkage}")
         self.shrinkage = float(shrinkage)
 
     def fit(self, scores: NDArray[np.floating], labels: NDArray[np.int8]) -> Self:
@@ -108,8 +111,10 @@ def _pooled(scores: NDArray[np.floating], labels: NDArray[np.int8]) -> tuple[flo
     known = labels != UNKNOWN
     cells = scores[known].astype(np.float64)
     centre, spread = cells.mean(), cells.std() or 1.0
+    cells -= centre  # in place: of all cells of a large table one copy is enough
+    cells /= spread
     truth = labels[known][:, None]
-    steepness, shift = newton((cells - centre)[:, None] / spread, truth == PRESENT, truth == ABSENT, PRIOR)
+    steepness, shift = newton(cells[:, None], truth == PRESENT, truth == ABSENT, PRIOR)
     slope = float(np.exp(steepness[0]) / spread)
     return slope, float(shift[0] - slope * centre)
 
@@ -128,17 +133,16 @@ def newton(u: Array, positives: NDArray[Any], negatives: NDArray[Any], shrinkage
         shrinkage: above 0.
     """
 
-    def loss(d: Array, e: Array) -> Array:
-        m = np.exp(d) * u + e
-        bend = np.log1p(np.exp(-np.abs(m)))
-        cost = positives * (bend + np.maximum(-m, 0)) + negatives * (bend + np.maximum(m, 0))
-        return np.asarray(cost.sum(axis=0) + shrinkage / 2 * (d**2 + e**2))
+    parts = list(_parts(u, positives, negatives))
 
-    number = positives.astype(np.int64) + negatives if positives.dtype == np.bool_ else positives + negatives
+    def loss(d: Array, e: Array) -> Array:
+        cost = sum(_cost(np.exp(d) * some + e, ones, others) for some, ones, others in parts)
+        return np.asarray(cost + shrinkage / 2 * (d**2 + e**2))
+
     d, e = np.zeros(u.shape[1]), np.zeros(u.shape[1])
     value = loss(d, e)
     for _ in range(ITERATIONS):
-        step_d, step_e = _step(u, positives, number, (d, e), shrinkage)
+        step_d, step_e = _step(parts, (d, e), shrinkage)
         size = np.minimum(1, 2 / np.maximum(np.abs(step_d), 1e-300))  # no jump of the slope beyond exp(2)
         allowed = value + SLACK * np.abs(value)
         for _ in range(30):
@@ -153,18 +157,39 @@ def newton(u: Array, positives: NDArray[Any], negatives: NDArray[Any], shrinkage
     return d, e
 
 
-def _step(
-    u: Array, positives: NDArray[Any], number: NDArray[Any], at: tuple[Array, Array], shrinkage: float
-) -> tuple[Array, Array]:
+def _parts(u: Array, positives: NDArray[Any], negatives: NDArray[Any]) -> Iterator[Part]:
+    """Rows of the three together, few enough for the processor's cache."""
+    rows = max(1, CELLS // max(1, u.shape[1]))
+    for start in range(0, max(1, len(u)), rows):
+        some = slice(start, start + rows)
+        yield u[some], positives[some], negatives[some]
+
+
+def _cost(m: Array, positives: NDArray[Any], negatives: NDArray[Any]) -> Array:
+    """(C,) negative log-likelihood of logits (B, C)."""
+    bend = np.log1p(np.exp(-np.abs(m)))
+    cost = positives * (bend + np.maximum(-m, 0)) + negatives * (bend + np.maximum(m, 0))
+    return np.asarray(cost.sum(axis=0))
+
+
+def _step(parts: Sequence[Part], at: tuple[Array, Array], shrinkage: float) -> tuple[Array, Array]:
     """One Newton step of each column; where the curvature is not that of a minimum, by the Fisher information."""
     d, e = at
-    scaled = np.exp(d) * u  # dm/dd, and its own derivative
-    p = sigmoid(scaled + e)
-    residual, information = number * p - positives, number * p * (1 - p)
-    bend = (residual * scaled).sum(axis=0)
-    down_d, down_e = bend + shrinkage * d, residual.sum(axis=0) + shrinkage * e
-    dd = (information * scaled**2).sum(axis=0) + shrinkage
-    de, ee = (information * scaled).sum(axis=0), information.sum(axis=0) + shrinkage
+    start = np.zeros((5, len(d)))
+    bend, slope, dd, de, ee = sum((_derivatives(part, d, e) for part in parts), start)
+    down_d, down_e = bend + shrinkage * d, slope + shrinkage * e
+    dd, ee = dd + shrinkage, ee + shrinkage
     dd = np.where((dd + bend) * ee > de**2, dd + bend, dd)
     determinant = dd * ee - de**2
     return (de * down_e - ee * down_d) / determinant, (de * down_d - dd * down_e) / determinant
+
+
+def _derivatives(part: Part, d: Array, e: Array) -> Array:
+    """(5, C) of the likelihood of some rows: by d and by e, and the information about dd, de and ee."""
+    u, positives, negatives = part
+    number = positives.astype(np.int64) + negatives if positives.dtype == np.bool_ else positives + negatives
+    scaled = np.exp(d) * u  # dm/dd, and its own derivative
+    p = sigmoid(scaled + e)
+    residual, information = number * p - positives, number * p * (1 - p)
+    terms = residual * scaled, residual, information * scaled**2, information * scaled, information
+    return np.stack([term.sum(axis=0) for term in terms])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manylabel.decisions._cuts import NEVER
-from manylabel.labels import ABSENT, PRESENT, ManylabelError, did_you_mean
+from manylabel.labels import ABSENT, PRESENT, UNKNOWN, ManylabelError, did_you_mean
 from manylabel.metrics.checks import check
 
 Array = NDArray[np.float64]
@@ -74,7 +74,7 @@ class Risk:
     def fit(self, scores: NDArray[np.floating], labels: NDArray[np.int8]) -> Self:
         """Find the threshold on (N, C) scores and int8 labels that training has not seen."""
         scores = check(scores, labels)
-        judged = (labels == PRESENT).any(axis=1) if self.of == "recall" else (labels != 0).any(axis=1)
+        judged = (labels == PRESENT).any(axis=1) if self.of == "recall" else (labels != UNKNOWN).any(axis=1)
         cells, labels = np.asarray(scores[judged], np.float64), labels[judged]
         self.images = len(cells)
         if not self.images:

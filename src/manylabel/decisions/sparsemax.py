@@ -36,8 +36,8 @@ class Sparsemax:
     """
 
     def __init__(self, scale: float = 1.0, none: float = 0.0) -> None:
-        if scale <= 0:
-            raise ManylabelError(f"the scale must be above 0, got {scale}")
+        if not (0 < scale < np.inf and np.isfinite(none)):
+            raise ManylabelError(f"the scale must be above 0 and finite as `none` is, got {scale} and {none}")
         self.scale, self.none = float(scale), float(none)
 
     def fit(self, scores: NDArray[np.floating], labels: NDArray[np.int8]) -> Self:

@@ -69,9 +69,11 @@ class ScoreFile:
             wanted = "a probability in [0, 1] (give kind 'logit' if these are logits, 'percent' if they are percents)"
         if not good.all():
             row, column = np.argwhere(~good)[0]
+            one = not np.delete(~good, column, axis=1).any() and not good[:, column].any() and good.shape[1] > 1
+            hint = "; if this column is no class, take it out of the file" if one else ""
             raise ManylabelError(
                 f"row {row + 1} ({self.ids[row]}), column {str(self.names[column])!r}: expected {wanted},"
-                f" got {self.scores[row, column]:g}; {_cells(int(np.count_nonzero(~good)))} in all"
+                f" got {self.scores[row, column]:g}; {_cells(int(np.count_nonzero(~good)))} in all{hint}"
             )
 
     def __len__(self) -> int:

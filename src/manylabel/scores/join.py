@@ -190,6 +190,8 @@ def _many(number: int, what: str) -> str:
 
 
 def _some(words: Sequence[str], *, quoted: bool = False) -> str:
+    if not words:
+        return "none"
     shown = ", ".join(repr(word) if quoted else word for word in words[:3])
     return shown + (", ..." if len(words) > 3 else "")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +62,8 @@ def load_top(path: str | Path, kind: str | None = None, *, mistakes: str = "erro
 def read(path: str | Path, kind: str | None = None, *, mistakes: str = "error") -> ScoreFile | TopFile:
     """Read a score file, whichever it is; arguments as of `load`."""
     path = Path(path)
+    if path.is_dir():
+        raise ManylabelError(f"{path} is a folder: expected a score file that ends in {', '.join(ENDINGS[:4])}")
     if not path.is_file():
         near = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
         raise ManylabelError(f"{path}: there is no such score file.{did_you_mean(path.name, near)}")
@@ -76,10 +80,13 @@ def read(path: str | Path, kind: str | None = None, *, mistakes: str = "error") 
 
 def _npz(path: Path, kind: str | None, mistakes: Mistakes) -> ScoreFile | TopFile:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError) as error:
-        raise ManylabelError(f"{path}: not a readable .npz of plain arrays ({error})") from error
+    except (ValueError, OSError, EOFError, BadZipFile, zlib.error):  # pickled objects are a ValueError
+        raise ManylabelError(
+            f"{path}: not a readable .npz of plain arrays: it is cut off, something else, or holds pickled objects."
+            " Write it by np.savez from arrays of text and numbers"
+        ) from None
     for name in ("ids", "names", "scores", "kind"):
         if name not in arrays:
             raise ManylabelError(f"{path}: array {name!r} is missing.{did_you_mean(name, arrays)}")
@@ -114,7 +121,7 @@ def _table(path: Path, kind: str | None, mistakes: Mistakes) -> ScoreFile | TopF
 
         found = parquet.read(path, mistakes)
     else:
-        found = sheet.read(path, mistakes)
+        found = sheet.read(path, mistakes, percent=kind == "percent")
     values = found.scores if isinstance(found, Wide) else found.values
     kind = _kind(path, kind, found.kind, values)
     if kind == "percent":
@@ -132,7 +139,8 @@ def _kind(path: Path, asked: str | None, own: str | None, values: NDArray[np.flo
         known = values[np.isfinite(values)]
         between = f" (its values lie between {known.min():.4g} and {known.max():.4g})" if len(known) else ""
         raise ManylabelError(
-            f"{path}: a table does not say what its scores are: give kind 'logit' or 'probability' (--kind){between}"
+            f"{path}: a table does not say what its scores are: give kind 'logit', 'probability' or 'percent' (--kind)"
+            f"{between}"
         )
     if own is not None and asked not in (None, own) and not (own == "probability" and asked == "percent"):
         raise ManylabelError(f"{path}: the file says its scores are of kind {own}, not {asked!r}")
@@ -177,6 +185,8 @@ def _whole(found: Wide, kind: str, mistakes: Mistakes, labels: NDArray[np.int8] 
 def _possible(found: Wide, mistakes: Mistakes) -> NDArray[np.float32]:
     """Scores with NaN for the few that are no probabilities; an error where they are many."""
     wrong = (found.scores < 0) | (found.scores > 1)
+    if not wrong.any():
+        return found.scores
     slips = wrong.sum() <= 3 and wrong.mean() <= 0.2
     if not slips and wrong.any(axis=1).mean() > FEW:
         return found.scores  # the score file will refuse them

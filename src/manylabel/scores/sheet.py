@@ -26,6 +26,7 @@ SCORE = ("score", "confidence", "probability", "prob", "logit", "value")
 INDEX = ("", "index", "unnamed: 0")
 HEAD = 100  # rows that are looked at before the rest is read
 COMMA = re.compile(r"[+-]?\d+,\d+")
+FILE = re.compile(r".*\.(jpe?g|png|webp|bmp|gif|tiff?)", re.IGNORECASE)
 
 NO_NUMBER = "cell without a usable score", "cells without a usable score"
 UNEVEN = "line of another width", "lines of another width"
@@ -58,6 +59,14 @@ class Long:
 
 
 @dataclass(frozen=True)
+class Style:
+    """How numbers are written: with a decimal comma, and what a number with a percent sign is divided by."""
+
+    comma: bool = False
+    hundred: float = 100.0
+
+
+@dataclass(frozen=True)
 class Lines:
     """The rows of a file: its header, then (line, cells) of every row that is not blank."""
 
@@ -66,8 +75,11 @@ class Lines:
     delimiter: str
 
 
-def read(path: Path, mistakes: Mistakes) -> Wide | Long:
-    """Read a delimited file of scores, wide or long; what is wrong goes to `mistakes`."""
+def read(path: Path, mistakes: Mistakes, *, percent: bool = False) -> Wide | Long:
+    """Read a delimited file of scores, wide or long; what is wrong goes to `mistakes`.
+
+    `percent` says that all numbers are percents: then 93% is 93, as 93 is, and not 0.93.
+    """
     with path.open(newline="", encoding=encoding_of(path)) as stream:
         start = stream.read(1 << 16)
         stream.seek(0)
@@ -77,11 +89,11 @@ def read(path: Path, mistakes: Mistakes) -> Wide | Long:
         head = list(islice(lines.rows, HEAD))
         image = _image(path, lines.header, plain, head)
         comma = lines.delimiter != "," and any(COMMA.fullmatch(cell.strip()) for _, row in head for cell in row)
-        every = chain(head, lines.rows)
+        every, style = chain(head, lines.rows), Style(comma, 1.0 if percent else 100.0)
         if label is not None and score is not None and label != image:
-            found: Wide | Long = _long(every, (image, label, score), plain[score], comma, mistakes)
+            found: Wide | Long = _long(every, (image, label, score), plain[score], style, mistakes)
         else:
-            found = _wide(every, lines.header, image, comma, mistakes, head)
+            found = _wide(every, lines.header, image, style, mistakes, head)
     if lines.delimiter != ",":
         found.notes.insert(0, f"columns are separated by {DELIMITERS[lines.delimiter]}")
     if comma:
@@ -90,18 +102,32 @@ def read(path: Path, mistakes: Mistakes) -> Wide | Long:
 
 
 def _lines(path: Path, stream: Iterator[str], delimiter: str, mistakes: Mistakes) -> Lines:
-    reader = csv.reader(stream, delimiter=delimiter)
-    header = [name.strip() for name in next(reader, [])]
+    reader = csv.reader(stream, delimiter=delimiter, strict=True)  # else an open quotation mark swallows what follows
+    try:
+        rows = ([name.strip() for name in row] for row in reader)
+        header = next((row for row in rows if any(row) and row[0].lower() != "sep="), [])  # Excel's own first line
+    except csv.Error as problem:
+        raise ManylabelError(f"{path}, line 1: {problem}; is a quotation mark opened and not closed?") from None
     while header and not header[-1]:
         header.pop()
-    if len(header) < 2:
-        said = ",".join(header)[:80]
-        raise ManylabelError(f"{path}: expected the header 'image,<class>,...', got {said!r}")
+    _check_header(path, header)
     return Lines(header, _rows(path, reader, header, mistakes), delimiter)
 
 
+def _check_header(path: Path, header: list[str]) -> None:
+    """An error where the file is empty, has one column, or begins with a row of data."""
+    if not header:
+        raise ManylabelError(f"{path} is empty: expected the header 'image,<class>,...' and one row per image")
+    numbers = [name for name in header if _number(name, Style(comma=True)) is not None]
+    row = len(numbers) >= len(header) - 1 and not all(name.isdigit() for name in numbers)  # a class may be called 7
+    if len(header) < 2 or row or any(FILE.fullmatch(name) for name in header):
+        cure = "; add a first line that names the columns" if len(header) > 1 else ""
+        said = ",".join(header)[:80]
+        raise ManylabelError(f"{path}: expected the header 'image,<class>,...', got {said!r}{cure}")
+
+
 def _rows(path: Path, reader: Iterator[list[str]], header: list[str], mistakes: Mistakes) -> Iterator[tuple[int, list]]:
-    width, line = len(header), 2
+    width, line = len(header), reader.line_num + 1  # type: ignore[attr-defined]
     try:
         for row in reader:
             if len(row) != width and len(row) > width and not any(cell.strip() for cell in row[width:]):
@@ -126,7 +152,7 @@ def _image(path: Path, header: list[str], plain: list[str], head: list[tuple[int
         return plain.index("id")
     for k in range(len(header)):
         cells = [row[k].strip() for _, row in head]
-        if all(cells) and cells and not any(_number(cell, comma=True) is not None for cell in cells):
+        if all(cells) and cells and not any(_number(cell, Style(comma=True)) is not None for cell in cells):
             return k
     raise ManylabelError(
         f"{path}: expected the header 'image,<class>,...', got {','.join(header)[:80]!r}: no column is called image,"
@@ -135,7 +161,7 @@ def _image(path: Path, header: list[str], plain: list[str], head: list[tuple[int
 
 
 def _wide(
-    rows: Iterator[tuple[int, list[str]]], header: list[str], image: int, comma: bool, mistakes: Mistakes,
+    rows: Iterator[tuple[int, list[str]]], header: list[str], image: int, style: Style, mistakes: Mistakes,
     head: list[tuple[int, list[str]]],
 ) -> Wide:  # fmt: skip
     classes, notes = _classes(header, image, head, mistakes)
@@ -148,7 +174,7 @@ def _wide(
             continue
         ids.append(row[image].strip())
         lines.append(line)
-        values.append(_numbers(pick(row), line, names, comma, mistakes))
+        values.append(_numbers(pick(row), line, names, style, mistakes))
     scores = np.array(values, np.float32).reshape(len(ids), len(names))
     return Wide(ids, names, scores, lines, notes)
 
@@ -164,7 +190,7 @@ def _classes(
         cells = [cell for _, row in head if (cell := row[k].strip())]
         if k == image or name in twice:
             continue
-        words = bool(cells) and all(_number(cell, comma=True) is None for cell in cells) and len(cells) > 1
+        words = bool(cells) and all(_number(cell, Style(comma=True)) is None for cell in cells) and len(cells) > 1
         if words or name.lower() in INDEX:
             others.append(k)
     kept = [k for k, name in enumerate(header) if k != image and k not in others and name not in twice]
@@ -172,37 +198,39 @@ def _classes(
     return kept, [f"not read as classes: {said}{', ...' if len(others) > 5 else ''}"] if others else []
 
 
-def _numbers(cells: Sequence[str], line: int, names: list[str], comma: bool, mistakes: Mistakes) -> NDArray[np.float32]:
+def _numbers(
+    cells: Sequence[str], line: int, names: list[str], style: Style, mistakes: Mistakes
+) -> NDArray[np.float32]:
     """One row; NaN where a cell holds no finite number, which is a mistake."""
     try:
-        row = np.array(cells, np.float32) if not comma else np.array([c.replace(",", ".") for c in cells], np.float32)
+        row = np.array([cell.replace(",", ".") for cell in cells] if style.comma else cells, np.float32)
         if np.isfinite(row).all():
             return row
     except ValueError:
         pass
-    found = [_number(cell, comma=comma) for cell in cells]
+    found = [_number(cell, style) for cell in cells]
     for name, cell, value in zip(names, cells, found):
         if value is None:
             mistakes.add(*NO_NUMBER, f"line {line}, column {name!r}: expected a number, got {cell.strip()!r}")
     return np.array([np.nan if value is None else value for value in found], np.float32)
 
 
-def _number(cell: str, *, comma: bool) -> float | None:
-    """A finite number, 93% being 0.93; None for anything else.
+def _number(cell: str, style: Style) -> float | None:
+    """A finite number, 93% being 0.93 unless all are percents; None for anything else.
 
-    >>> _number("93%", comma=False), _number("0,5", comma=True), _number("n/a", comma=False)
-    (0.93, 0.5, None)
+    >>> _number("93%", Style()), _number("93%", Style(hundred=1)), _number("0,5", Style(comma=True))
+    (0.93, 93.0, 0.5)
     """
-    text = cell.strip().replace(",", ".") if comma else cell.strip()
+    text = cell.strip().replace(",", ".") if style.comma else cell.strip()
     try:
-        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+        value = float(text[:-1]) / style.hundred if text.endswith("%") else float(text)
     except ValueError:
         return None
     return value if np.isfinite(value) else None
 
 
 def _long(
-    rows: Iterator[tuple[int, list[str]]], where: tuple[int, int, int], called: str, comma: bool, mistakes: Mistakes
+    rows: Iterator[tuple[int, list[str]]], where: tuple[int, int, int], called: str, style: Style, mistakes: Mistakes
 ) -> Long:
     image, label, score = where
     ids: dict[str, int] = {}
@@ -210,7 +238,7 @@ def _long(
     cells: list[tuple[int, int]] = []
     values: list[float] = []
     for line, row in rows:
-        one, name, value = row[image].strip(), row[label].strip(), _number(row[score], comma=comma)
+        one, name, value = row[image].strip(), row[label].strip(), _number(row[score], style)
         if not one or not name:
             what = "label" if one else "image"
             mistakes.add(f"line without an {what}", f"lines without an {what}", f"line {line}: no {what} is named")
