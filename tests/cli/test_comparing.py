@@ -141,7 +141,7 @@ def test_the_report_lays_the_sides_over_each_other(tmp_path, monkeypatch):
     assert f"report: {page}" in done.stdout
     text = page.read_text()
     shown = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
-    assert [model["name"] for model in shown["models"]] == [str(folder), str(b), f"{b} (2)"]
+    assert [model["name"] for model in shown["models"]] == [folder.name, b.name, f"{b.name} (2)"]
     assert [model["ruled"] for model in shown["models"]] == [None] * 3
     said = json.loads(numbers.read_text())["sides"][str(b)]
     names = shown["names"]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from manylabel import data
+from manylabel.data import read
 from manylabel.labels import ManylabelError
 
 
@@ -76,3 +77,21 @@ def test_a_column_of_words_that_is_no_class_can_be_named_and_lists_stay_lists(ta
     assert table(text, columns=("blurred",)).labels.names == ("cat",)
     found = table("image,label\na.jpg,positive\nb.jpg,negative\n")
     assert (found.kind, found.labels.names) == ("csv-narrow", ("negative", "positive"))
+
+
+@pytest.mark.parametrize(
+    ("uncertain", "state", "soft"),
+    [("ignore", 0, []), ("positive", 1, []), ("negative", -1, []), ("soft", 0, [0.5, 0.5])],
+)
+def test_uncertain_cells_are_what_the_user_says(tmp_path, uncertain, state, soft):
+    (tmp_path / "labels.csv").write_text("image,edema,fracture\na.jpg,-1,1\nb.jpg,0,uncertain\nc.jpg,,0\n")
+    found = read(tmp_path / "labels.csv", minus_one="uncertain", uncertain=uncertain)
+    assert found.labels.state.tolist() == [[state, 1], [-1, state], [0, -1]]
+    cells = found.beside.soft
+    assert soft == [] if cells is None else (cells.values.tolist(), cells.rows.tolist()) == (soft, [0, 1])
+
+
+def test_a_row_that_is_sure_ends_the_uncertainty_of_another(tmp_path):
+    (tmp_path / "labels.csv").write_text("image,edema\na.jpg,uncertain\na.jpg,1\n")
+    found = read(tmp_path / "labels.csv", uncertain="soft")
+    assert (found.labels.state.tolist(), found.beside.soft) == ([[1]], None)

@@ -201,7 +201,7 @@ def page_of(
     from manylabel.report import ReportData
     from manylabel.scores import ScoreFile
 
-    first, names = opened[0], several([one.name for one in opened])
+    first, names = opened[0], several(short([one.name for one in opened]))
     own, columns = first.side(list(table.ids), list(table.names)), first.columns(table)
     cuts = None if first.thresholds is None else first.thresholds[columns]
     scales = (None, None) if first.calibration is None else tuple(one[columns] for one in first.calibration)
@@ -210,13 +210,28 @@ def page_of(
         probabilities=own.probabilities, settings=Settings(resamples=resamples),
     )  # fmt: skip
     return ReportData(
-        title=" against ".join(Path(name).name for name in names[:2]) + (" and others" if len(names) > 2 else ""),
+        title=" against ".join(names[:2]) + (" and others" if len(names) > 2 else ""),
         scores=ScoreFile(np.array(table.ids), np.array(table.names), own.scores, first.file.kind, table.state),
         metrics={**numbers, "part": split}, thresholds=cuts, temperatures=scales[0], biases=scales[1],
         decisions=own.decisions if first.folder is not None and cuts is None else None,
         parts={split: table.state}, command=command_line(), name=names[0],
         others=[one.other(table, result, name) for one, result, name in zip(opened[1:], found, names[1:])],
     )  # fmt: skip
+
+
+def short(paths: list[str]) -> list[str]:
+    """The last parts of paths, as many as tell them apart.
+
+    >>> short(["runs/a/scores-test.npz", "runs/b/scores-test.npz", "old/c.npz"])
+    ['a/scores-test.npz', 'b/scores-test.npz', 'c.npz']
+    """
+    parts = [Path(path).parts for path in paths]
+    found = []
+    for own, path in zip(parts, paths):
+        others = [other for other, text in zip(parts, paths) if text != path]
+        taken = next((k for k in range(1, len(own)) if all(other[-k:] != own[-k:] for other in others)), len(own))
+        found.append(str(Path(*own[-taken:])))
+    return found
 
 
 def several(names: list[str]) -> list[str]:
@@ -238,7 +253,11 @@ def truth_of(opened: list[Opened], labels: str | None, reading: dict[str, Any]) 
     holding = [one for one in opened if one.file.labels is not None]
     if not holding:
         raise ManylabelError("no side holds labels; give --labels")
-    first = holding[0].file.table()
+    first, counts = holding[0].file.table(), None
+    if holding[0].folder is not None:  # a run knows what it was trained on
+        content = json.loads((holding[0].folder / "labels.json").read_text(encoding="utf-8"))
+        known = content.get("counts")
+        counts = None if known is None else np.array(known)[places(content["names"], list(first.names))]
     for other in holding[1:]:
         table = other.file.table()
         ids, names = (sorted(set(a) & set(b)) for a, b in ((first.ids, table.ids), (first.names, table.names)))
@@ -249,7 +268,7 @@ def truth_of(opened: list[Opened], labels: str | None, reading: dict[str, Any]) 
                 f"{holding[0].name} and {other.name} hold different labels, first for {names[c]!r} of {ids[i]}:"
                 " give the right ones by --labels"
             )
-    return first, None
+    return first, counts
 
 
 def common(files: list[ScoreFile], truth: Any) -> tuple[list[str], list[str]]:

@@ -20,9 +20,10 @@ BLANK = ("", "?", "nan", "na", "n/a", "null", "none", "<na>")
 YES = ("yes", "y", "x", "✓", "✔", "present", "positive")
 NO = ("no", "n", "✗", "absent", "negative")
 VALUES = frozenset((*ONE, *ZERO, *MINUS_ONE, *BLANK))
-READ = VALUES | {*YES, *NO}
+UNSURE = ("uncertain", "u")
+READ = VALUES | {*YES, *NO, *UNSURE}
 CROSSES, TICKS = {"x", "✗"}, {"✓", "✔"}
-CHOICES = ("1", "yes", "y", "x", "true", "present", "0", "no", "n", "false", "absent", "-1")
+CHOICES = ("1", "yes", "y", "x", "true", "present", "0", "no", "n", "false", "absent", "-1", "uncertain")
 
 
 @dataclass
@@ -76,13 +77,16 @@ def sort_columns(sheet: Sheet, candidates: list[str], *, others: list[str], leav
     return chosen
 
 
-def read_table(sheet: Sheet, classes: list[str], *, minus_one: str) -> tuple[NDArray[np.int8], list[str]]:
-    """((N, C) state, notes on every value other than 1 and 0)."""
+def read_table(
+    sheet: Sheet, classes: list[str], *, minus_one: str, uncertain: int = UNKNOWN
+) -> tuple[NDArray[np.int8], list[str]]:
+    """((N, C) state, notes on every value other than 1 and 0); `uncertain` is the state of cells that say so."""
     code = {
         **dict.fromkeys((*ONE, *YES), PRESENT),
         **dict.fromkeys((*ZERO, *NO), ABSENT),
         **dict.fromkeys(BLANK, UNKNOWN),
         **dict.fromkeys(MINUS_ONE, STATES[minus_one]),
+        **dict.fromkeys(UNSURE, uncertain),
     }
     state = np.empty((len(sheet.rows), len(classes)), np.int8)
     seen: Counter[str] = Counter()
@@ -96,6 +100,17 @@ def read_table(sheet: Sheet, classes: list[str], *, minus_one: str) -> tuple[NDA
         state[:, c] = np.array(states, np.int8)[places]
     _refuse_crosses(sheet, classes, seen)
     return state, _words(seen, spelt, classes) + _notes(seen, state, classes, minus_one)
+
+
+def uncertain_cells(sheet: Sheet, classes: list[str], *, minus_one: bool) -> NDArray[np.int64]:
+    """(E, 2) row and class of the cells that say uncertain, or -1 where that means it."""
+    words = {*UNSURE, *(MINUS_ONE if minus_one else ())}
+    found = [np.zeros((0, 2), np.int64)]
+    for c, column in enumerate(classes):
+        texts, places = sheet.coded(column)
+        rows = np.flatnonzero(np.array([text.strip().lower() in words for text in texts], bool)[places])
+        found.append(np.stack([rows, np.full(len(rows), c)], axis=1))
+    return np.concatenate(found)
 
 
 def _refuse_crosses(sheet: Sheet, classes: list[str], seen: Counter[str]) -> None:
