@@ -1,4 +1,4 @@
-"""`demo`, `doctor` and `train`: from files to a run."""
+"""`demo` and `train`: from files to a run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from manylabel.cli.reading import read, takes_reading
+from manylabel.cli.reading import takes_reading
 from manylabel.labels import ManylabelError
 
 DataPath = Annotated[str, typer.Argument(help="CSV file, or folder with one folder per class.", metavar="DATA")]
@@ -36,26 +36,6 @@ def demo(
         shutil.rmtree(out)  # the demo's own folder may be written again
     made = plan(labels, out, method=method, options={"train": {"seed": seed}}, command="manylabel demo")
     tell(run(made, resume=True))
-
-
-@takes_reading
-def doctor(
-    data: DataPath,
-    reading: dict[str, Any],
-    images: Annotated[bool, typer.Option(help="Open every image to find damaged and duplicate ones.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
-) -> None:
-    """Say what was understood of a label file or folder, and what is wrong with it.
-
-    Example: `manylabel doctor photos/labels.csv`
-    """
-    from manylabel import progress
-    from manylabel.data.doctor import examine
-
-    dataset = read(data, reading)
-    with progress.bar("open images", len(dataset), shown=images) as advance:
-        findings = examine(dataset, images=images, progress=lambda done, total: advance(1, ""))
-    typer.echo(json.dumps(findings.as_dict(), indent=2, ensure_ascii=False) if as_json else str(findings))
 
 
 @takes_reading

@@ -1,80 +1,25 @@
-"""Findings to sentences: what to mend before training, and what to train with, each with its reason."""
+"""Findings to sentences: what to train with, each with its reason."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from manylabel.data.doctoring.finding import many, some
+
 if TYPE_CHECKING:
-    from manylabel.data.doctor import Fault, Findings, Repeat
+    from manylabel.data.doctor import Findings
 
 FEW_IMAGES, FEW_VAL, LONG_TAIL = 5_000, 5, 50.0
-
-
-def problems(findings: Findings) -> list[str]:
-    """What is wrong, the gravest first."""
-    said = _file_problems(findings) if findings.files is not None else []
-    for a, b, how in findings.near_names[:20]:
-        cure = f"if they are one class, join them with --rename {shlex.quote(f'{a}={b}')}"
-        said.append(f"Class names {a!r} and {b!r} differ in {how} only; {cure}.")
-    if len(findings.near_names) > 20:
-        said.append(f"{len(findings.near_names) - 20} more pairs of class names are nearly equal.")
-    if findings.without_positives:
-        n = len(findings.without_positives)
-        said.append(
-            f"{_many(n, 'class has', 'classes have')} no positive: {_some(findings.without_positives)}. Nothing can be"
-            " learnt or measured for them; metrics leave them out."
-        )
-    for part in [p for p in findings.parts if p]:
-        lost = [c.name for c in findings.classes if not c.positives[part] and any(c.positives.values())]
-        if lost:
-            said.append(f"{part} shows no positive of {_many(len(lost), 'class', 'classes')}: {_some(lost)}.")
-    if findings.nothing_known:
-        said.append(
-            f"{_many(findings.nothing_known, 'image has', 'images have')} only unknown labels; they teach nothing to"
-            " methods that learn from labels."
-        )
-    if not any(c.absent for c in findings.classes):
-        said.append(
-            "No label is known to be absent. If what is not listed or blank means absent, say so"
-            " (--unlisted absent, or 0 in the cells): without negatives a classifier learns to say yes always."
-        )
-    return said
-
-
-def _file_problems(findings: Findings) -> list[str]:
-    files, said = findings.files, []
-    assert files is not None
-    if files.damaged:
-        said.append(
-            f"{len(files.damaged):,} of {findings.images:,} images cannot be read: {_faults(files.damaged)}. Mend them,"
-            " remove their rows, or train with --skip-damaged."
-        )
-    if files.root_hint:
-        said.append(f"Files of these names are in {files.root_hint}: give --root {shlex.quote(files.root_hint)}.")
-    if files.leaks:
-        said.append(
-            f"{_many(len(files.leaks), 'image lies', 'images lie')} in more than one part, so that results on held-out"
-            f" images are too good: {_repeats(files.leaks)}. Remove all but one."
-        )
-    if files.disagreeing:
-        repeat = files.disagreeing[0]
-        said.append(
-            f"{_many(len(files.disagreeing), 'image occurs', 'images occur')} several times with contradicting labels:"
-            f" {_repeats([repeat])} on {_some(repeat.disagree)}. Correct one of them."
-        )
-    same = len(files.repeats) - len(files.leaks)
-    if same:
-        said.append(f"{_many(same, 'image occurs', 'images occur')} several times in one part, under other names.")
-    if files.odd:
-        said.append(f"{_many(len(files.odd), 'image is', 'images are')} of extreme size: {_faults(files.odd)}.")
-    return said
+FEW_SHOTS, VERY_MANY = 16, 5_000
+PARTIAL, SINGLE = 0.02, 0.95
 
 
 def advice(findings: Findings) -> list[str]:
     """What to train with and why."""
-    return [*_method(findings), *_loss(findings), *_thresholds(findings)]
+    return [
+        *_method(findings), *_many_classes(findings), *_hierarchy(findings), *_loss(findings), *_incomplete(findings),
+        *_beside(findings), *_thresholds(findings),
+    ]  # fmt: skip
 
 
 def _method(findings: Findings) -> list[str]:
@@ -90,13 +35,36 @@ def _method(findings: Findings) -> list[str]:
         said.append(
             f"Method: begin with linear or mlp on frozen features; {training:,} training images are enough for them."
         )
-    if counts and findings.groups["tail"] and max(counts) / min(counts) >= LONG_TAIL:
+    if counts and max(counts) <= FEW_SHOTS:
+        said.append(
+            f"Method: no class has more than {max(counts)} training positives (few shots). Keep the encoder frozen,"
+            " prefer closed forms (ridge, kernel_ridge), and repeat with several seeds: one draw says little."
+        )
+    elif counts and findings.groups["tail"] and max(counts) / min(counts) >= LONG_TAIL:
         said.append(
             f"Method: compare cprfl. The counts are long-tailed ({max(counts):,} to {min(counts):,} positives,"
             f" {findings.groups['tail']} classes below 20), and its class prompts carry over from frequent to rare"
             " classes by the meaning of their names (--text)."
         )
     return said
+
+
+def _many_classes(findings: Findings) -> list[str]:
+    if len(findings.classes) < VERY_MANY:
+        return []
+    return [
+        f"Method: {len(findings.classes):,} classes are too many for a score of each in every file; keep the highest"
+        " of each image (lists of scores), measure precision at k, and begin with linear, whose cost grows least."
+    ]
+
+
+def _hierarchy(findings: Findings) -> list[str]:
+    if not findings.hierarchy:
+        return []
+    return [
+        "Hierarchy: complete the labels first (manylabel convert DATA OUT --hierarchy FILE): parents follow from their"
+        " children, and where annotators stopped at a coarse class its children are unknown, not absent."
+    ]
 
 
 def _loss(findings: Findings) -> list[str]:
@@ -115,6 +83,58 @@ def _loss(findings: Findings) -> list[str]:
     return said
 
 
+def _incomplete(findings: Findings) -> list[str]:
+    """Labels that say less than they seem to: single positives, no negatives, unknown by class."""
+    histogram, said = findings.histogram, []
+    single = histogram[1] if len(histogram) > 1 else 0
+    if findings.images and len(findings.classes) > 2 and single >= SINGLE * findings.images:
+        told = (
+            "unknown, not absent: read them with --unlisted unknown" if findings.unknown_share < PARTIAL else "unknown"
+        )
+        said.append(
+            f"Loss: {single / findings.images:.0%} of the images have exactly one label. If images show more than one"
+            f" class, the other cells are {told}; a loss for single positives is then needed, for with negatives taken"
+            " for granted a classifier unlearns what was never listed."
+        )
+    elif findings.unknown_share >= PARTIAL:
+        worst = max(findings.classes, key=lambda c: c.unknown)
+        said.append(
+            f"Loss: labels are partial, most of all for {worst.name} ({worst.unknown / findings.images:.0%} unknown)."
+            " Compare counting unknown cells as nothing (the default) with counting them as absent: which wins depends"
+            " on how rare positives are among them, and only known cells of a test set can tell."
+        )
+    return said
+
+
+def _beside(findings: Findings) -> list[str]:
+    """What votes, soft values, candidates and unseen images call for."""
+    said, beside = [], findings.beside
+    if "votes" in beside:
+        votes = beside["votes"]
+        agree = "" if votes["agreement"] is None else f", who agree in {votes['agreement']:.0%} of comparisons"
+        said.append(
+            f"Noise: {votes['annotators']} annotators or sources{agree}. Train on the majority first, leave ties"
+            " unknown, and let audit look at the cells on which they differ."
+        )
+    if "soft" in beside:
+        said.append(
+            f"Noise: {beside['soft']['cells']:,} soft values lie beside the table, where their cells are unknown. They"
+            " can be targets of a cross-entropy; metrics need labels of 0 and 1."
+        )
+    if "candidates" in beside:
+        said.append(
+            f"Loss: {beside['candidates']['images']:,} images have candidates (about"
+            f" {beside['candidates']['mean']:.1f} each) of which at least one is present. They are unknown in the"
+            " table, and the classes that are no candidates are known to be absent: that alone is much to learn from."
+        )
+    if beside.get("reviewed", {}).get("not_reviewed"):
+        said.append(
+            f"Labels: {beside['reviewed']['not_reviewed']:,} images are not yet reviewed; score them and label those"
+            " first of which the model is least sure."
+        )
+    return said
+
+
 def _thresholds(findings: Findings) -> list[str]:
     if "val" not in findings.parts:
         return ["Thresholds: the file has no validation part; one is made of training images, by a stratified split."]
@@ -122,22 +142,6 @@ def _thresholds(findings: Findings) -> list[str]:
     if not few:
         return ["Thresholds: fit one per class on the validation part, which has positives enough."]
     return [
-        f"Thresholds: {_many(len(few), 'class has', 'classes have')} fewer than {FEW_VAL} validation positives"
-        f" ({_some(few)}); a threshold fitted to so few is chance."
+        f"Thresholds: {many(len(few), 'class has', 'classes have')} fewer than {FEW_VAL} validation positives"
+        f" ({some(few)}); a threshold fitted to so few is chance."
     ]
-
-
-def _many(n: int, one: str, several: str) -> str:
-    return f"{n:,} {one if n == 1 else several}"
-
-
-def _some(words: Sequence[str], most: int = 8) -> str:
-    return ", ".join(words[:most]) + (f", and {len(words) - most:,} more" if len(words) > most else "")
-
-
-def _faults(faults: Sequence[Fault], most: int = 5) -> str:
-    return _some([f"{'' if not f.line else f'row {f.line} '}{f.image} ({f.reason})" for f in faults], most)
-
-
-def _repeats(repeats: Sequence[Repeat], most: int = 3) -> str:
-    return _some([" = ".join(r.images[:3]) + f" ({', '.join(r.parts) or 'one part'})" for r in repeats], most)

@@ -9,31 +9,43 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from manylabel.data.doctor import ClassFinding, Findings
 
-WIDTH, BAR, SHOWN = 100, 24, 40
+WIDTH, BAR, SHOWN, COUPLES, UNKNOWN_SHOWN = 100, 24, 40, 8, 12
+MARKS = {"error": "✗", "warning": "!", "note": "·"}
 KINDS = {"csv-narrow": "narrow CSV", "csv-wide": "wide CSV", "folder": "folder of classes"}
 
 
 def render(findings: Findings) -> str:
-    """The whole report: what was understood, parts, labels, classes, files, problems, advice."""
+    """The whole report: what was understood, parts, labels, classes, company, files, findings, advice."""
     sections = [
         _title(findings),
         _section("Understood", [*_points("·", findings.notes), "", *_first_rows(findings)]),
         _section("Parts", _parts(findings)),
         _section("Labels per image", _per_image(findings)),
         _section("Classes, by training positives", _classes(findings)),
+        _section("Unknown cells", _unknown(findings)),
+        _section("Which classes come together", _company(findings)),
+        _section("Beside the labels", _beside(findings)),
         _section("Image files", _files(findings)),
-        _section("Problems", _points("!", findings.problems) or ["  none found"]),
+        _section("Problems", _findings(findings, ("error", "warning")) or ["  none found"]),
+        _section("Worth knowing", _findings(findings, ("note",))),
         _section("Advice", _points("→", findings.advice)),
     ]
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join(section for section in sections if section) + "\n"
 
 
 def _title(findings: Findings) -> str:
-    said = [KINDS.get(findings.kind, findings.kind), f"{findings.images:,} images", f"{len(findings.classes):,} classes"]
+    said = [
+        KINDS.get(findings.kind, findings.kind),
+        f"{findings.images:,} images",
+        f"{len(findings.classes):,} classes",
+    ]
     return f"{findings.source}\n{' · '.join(said)}"
 
 
 def _section(title: str, lines: list[str]) -> str:
+    """Title and lines; nothing where there are none."""
+    if not lines:
+        return ""
     return "\n".join([f"── {title} {'─' * (WIDTH - len(title) - 4)}", *lines])
 
 
@@ -114,6 +126,50 @@ def _class_line(one: ClassFinding, parts: list[str], most: int, images: int) -> 
     return f"  {_cut(one.name, 21):<22}{_bar(one.train_positives, most):<{BAR}} {counts}{unknown}  {one.group}"
 
 
+def _unknown(findings: Findings) -> list[str]:
+    """Of the classes with most unknown cells, their share in each part."""
+    parts = list(findings.parts)
+    some = sorted((c for c in findings.classes if c.unknown), key=lambda c: -c.unknown)
+    if not some:
+        return []
+    lines = [f"  {'':<34}" + "".join(f"{part or 'no part':>9}" for part in parts)]
+    for one in some[:UNKNOWN_SHOWN]:
+        shares = "".join(f"{one.unknown_in[part] / findings.parts[part]:>9.1%}" for part in parts)
+        lines.append(f"  {_cut(one.name, 32):<34}{shares}")
+    left = len(some) - UNKNOWN_SHOWN
+    return [*lines, f"  … {left:,} more classes with unknown cells"] if left > 0 else lines
+
+
+def _company(findings: Findings) -> list[str]:
+    company = findings.company
+    if not company.strongest:
+        return []
+    lines = ["  most often together, by the share of images with either that show both:"]
+    for one in company.strongest[:COUPLES]:
+        share = f"{one.share:>6.1%}  {one.together:,} images, {one.expected:,.0f} expected by chance"
+        lines.append(_cut(f"    {_cut(one.one, 20):<20} + {_cut(one.other, 20):<20} {share}", WIDTH))
+    return lines
+
+
+def _beside(findings: Findings) -> list[str]:
+    """A line on each of soft values, votes, candidates, boxes, reviewed, sizes, hierarchy, aliases, provenance."""
+    lines = []
+    for name, numbers in findings.beside.items():
+        said = [
+            f"{key.replace('_', ' ')} {value:,}" for key, value in numbers.items() if isinstance(value, (int, float))
+        ]
+        lines += _points("·", [f"{name}: {', '.join(said)}"])
+    for one in findings.beside.get("votes", {}).get("each", [])[:COUPLES]:
+        agrees = "-" if one["agreement"] is None else f"{one['agreement']:.1%}"
+        lines.append(f"      {_cut(one['name'], 30):<30} agrees {agrees:>6} of {one['comparisons']:,} comparisons")
+    return lines
+
+
+def _findings(findings: Findings, severities: tuple[str, ...]) -> list[str]:
+    chosen = [one for one in findings.findings if one.severity in severities]
+    return [line for one in chosen for line in _points(MARKS[one.severity], [one.sentence])]
+
+
 def _files(findings: Findings) -> list[str]:
     files = findings.files
     if files is None:
@@ -121,8 +177,12 @@ def _files(findings: Findings) -> list[str]:
     lines = [f"  {files.read:,} of {findings.images:,} read whole; {len(files.damaged):,} damaged or missing"]
     if files.pixels:
         small, median, large = (f"{w} x {h}" for w, h in files.pixels)
-        lines.append(f"  smallest {small}, median {median}, largest {large}")
-    lines.append(f"  {len(files.repeats):,} images occur more than once ({len(files.leaks):,} of them across parts)")
+        kinds = ", ".join(f"{kind} {n:,}" for kind, n in files.formats.items())
+        lines.append(f"  smallest {small}, median {median}, largest {large}; {kinds}")
+    leaks = f"{len(files.leaks):,} of them across parts"
+    lines.append(
+        f"  {len(files.repeats):,} images occur more than once ({leaks}); {len(files.near):,} have near copies"
+    )
     return lines
 
 

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from itertools import combinations, product
 
 SHORTEST = 5  # below this many letters one letter makes another word: car, cat
 
@@ -29,13 +30,24 @@ def _pair_by(
     names: Sequence[str], keys: Callable[[str], list[str]], how: str, found: dict[tuple[str, str], str]
 ) -> None:
     """Add the pairs of names that share a key, each name with the first of its kind."""
-    first: dict[str, list[str]] = defaultdict(list)
+    first: dict[str, str] = {}
+    shared: dict[str, list[str]] = {}
     for name in sorted(names):
         for key in dict.fromkeys(keys(name)):
-            for other in first[key]:
-                if not _numbered(name, other):
-                    found.setdefault((other, name), how)
-            first[key].append(name)
+            if first.setdefault(key, name) != name:  # most keys have one name: those need no list
+                shared.setdefault(key, [first[key]]).append(name)
+    for alike in shared.values():
+        _pair(alike, how, found)
+
+
+def _pair(alike: list[str], how: str, found: dict[tuple[str, str], str]) -> None:
+    """Pair the names of one key, but not those that differ in a number, as room 1 and room 2 do on purpose."""
+    by_word: dict[str, list[str]] = defaultdict(list)
+    for name in alike:
+        by_word[re.sub(r"\d+", "", name)].append(name)
+    for one, other in combinations(by_word.values(), 2):
+        for pair in product(one, other):
+            found.setdefault((min(pair), max(pair)), how)
 
 
 def _joined(name: str) -> str:
@@ -50,11 +62,6 @@ def _one_less(name: str) -> list[str]:
     """The name, and it without each of its letters: names one letter apart share one of these."""
     joined = _joined(name)
     return [joined, *(joined[:k] + joined[k + 1 :] for k in range(len(joined)))]
-
-
-def _numbered(a: str, b: str) -> bool:
-    """Whether the names differ in a number, as room 1 and room 2 do on purpose."""
-    return a != b and bool(re.search(r"\d", a + b)) and re.sub(r"\d+", "", a) == re.sub(r"\d+", "", b)
 
 
 def same_but_case(names: Sequence[str]) -> list[str]:
