@@ -59,6 +59,7 @@ class Collector:
         self._cells: dict[str, list[tuple[int, int, Any, str]]] = {}
         self._annotators: dict[str, int] = {}
         self._reviewed: dict[int, bool] = {}
+        self._unsure: list[int] = []
         self._sizes: dict[int, tuple[int, int]] = {}
         self._repeated = 0
         self._mistakes: dict[str, list[str]] = {}
@@ -110,6 +111,11 @@ class Collector:
         """Where an entry stands, to begin a message with."""
         return f"{self.source}, {self.unit} {line}" if line else str(self.source)
 
+    @property
+    def ids(self) -> list[str]:
+        """The images so far, in the order of their rows."""
+        return list(self._ids)
+
     def classes(self, *names: str) -> None:
         """Class names in their order; those never marked are classes too."""
         for name in names:
@@ -147,6 +153,10 @@ class Collector:
     def reviewed(self, row: int, seen: bool) -> None:
         """Say whether anybody looked at an image; one not looked at is unknown where nothing is listed."""
         self._reviewed[row] = seen
+
+    def unsure(self, row: int) -> None:
+        """Say that a label of an image could not be read: what is not listed of it is unknown."""
+        self._unsure.append(row)
 
     def size(self, row: int, width: int, height: int) -> None:
         """Say how many pixels an image has."""
@@ -216,8 +226,8 @@ class Collector:
             raise ManylabelError(f"{self.source}: no class is named in this {self.kind} file; expected at least one")
         shape = len(self._ids), len(self._names)
         rows, columns, states = (np.array(part, np.int64) for part in self._marks)
-        rows, columns, states = self._settled(rows, columns, states)
-        unseen = np.array([row for row, seen in self._reviewed.items() if not seen], np.int64)
+        rows, columns, states = self.settled(rows, columns, states)
+        unseen = np.array([*(row for row, seen in self._reviewed.items() if not seen), *self._unsure], np.int64)
         unsure = [
             np.array([(r, c) for r, c, *_ in self._cells.get(kind, [])], np.int64).reshape(-1, 2)
             for kind in ("soft", "candidates")
@@ -246,10 +256,11 @@ class Collector:
         starts = np.searchsorted(rows[order], np.arange(shape[0] + 1))
         return SparseLabels(starts, columns[order].astype(np.int32), states[order].astype(np.int8), shape[1], default)
 
-    def _settled(
+    def settled(
         self, rows: NDArray[np.int64], columns: NDArray[np.int64], states: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Each cell once: the known before the unknown, and present against absent is a contradiction."""
+        """(E,) images, classes and states with each cell once: the known before the unknown, present against absent a
+        contradiction."""
         classes = max(1, len(self._names))
         keys, place = np.unique(rows * classes + columns, return_inverse=True)
         present, absent = np.zeros(len(keys), bool), np.zeros(len(keys), bool)

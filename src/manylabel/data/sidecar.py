@@ -50,12 +50,30 @@ def keep(dataset: Dataset, native: Dataset, ids: Sequence[str], path: Path) -> l
     files = [os.path.relpath(file, folder.absolute()) for file in map(str, dataset.paths)]
     if files != [os.path.relpath(file, folder.absolute()) for file in _files(native, ids)]:
         found["files"] = files
+    place = place_of(path)
+    found = {"columns": dict.fromkeys(columns_of(path)), **found} if columns_of(path) else found
     if not found:
         return []
-    place = place_of(path)
     text = {"manylabel": VERSION, "about": f"What {path.name} has no place for; keep it beside it.", **found}
     place.write_text(json.dumps(text, ensure_ascii=False) + "\n", encoding="utf-8")
     return [f"what the format has no place for ({', '.join(found)}): {place}"]
+
+
+def name_columns(path: Path, names: Sequence[str]) -> None:
+    """Say beside a label file which of its columns are no classes although they hold 0 and 1."""
+    about = f"What {path.name} does not say of itself; keep it beside it."
+    text = {"manylabel": VERSION, "about": about, "columns": dict.fromkeys(names)}
+    place_of(path).write_text(json.dumps(text, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def columns_of(path: Path) -> tuple[str, ...]:
+    """The columns that are said beside a label file: no class is among them."""
+    place = place_of(path)
+    if not place.is_file():
+        return ()
+    text = parse_json(place.read_text(encoding="utf-8"), str(place))
+    columns = text.get("columns") if isinstance(text, dict) else None
+    return tuple(columns) if isinstance(columns, dict) else ()
 
 
 def _files(native: Dataset, ids: Sequence[str]) -> list[str]:
@@ -185,7 +203,9 @@ def _put_back(dataset: Dataset, text: Json, folder: Path) -> tuple[Dataset, list
         changed["columns"] = {
             name: dataset.columns[name] if cells is None else np.array(cells, np.str_)
             for name, cells in text["columns"].items()
+            if cells is not None or name in dataset.columns  # it may have been removed since
         }
+        changed["columns"] |= {name: c for name, c in dataset.columns.items() if name not in text["columns"]}
     if "beside" in text:
         changed["beside"] = replace(dataset.beside, **{k: _part(k, v, labels) for k, v in text["beside"].items()})
     return replace(dataset, **changed), notes

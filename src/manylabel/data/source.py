@@ -7,10 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from manylabel.data.json_items import Items, outline
 from manylabel.delimited import encoding_of
 from manylabel.labels import ManylabelError, did_you_mean
 
 HEAD = 1 << 16
+LARGE = 1 << 25  # bytes of a JSON file above which formats look at its outline alone
 
 
 class Source:
@@ -63,33 +65,59 @@ class Source:
     @cached_property
     def text(self) -> str:
         """A text file, decoded; an error names the byte that is no text."""
-        return self.path.read_text(encoding=encoding_of(self.path))
+        try:
+            return self.path.read_text(encoding=encoding_of(self.path))
+        except UnicodeError as problem:  # the mark at its beginning says another encoding than it has
+            raise ManylabelError(f"{self.path}: is cut off or not in its encoding: {problem}") from None
 
     @cached_property
     def json(self) -> Any:
         """A JSON file; an error says the line and column at which it breaks."""
         return parse_json(self.text.removeprefix("\ufeff"), str(self.path))
 
+    @cached_property
+    def outline(self) -> Any:
+        """A JSON file as `json` has it, but the lists directly in its object are decoded one element at a time."""
+        return outline(self.text.removeprefix("\ufeff"), str(self.path))
+
     @property
     def top(self) -> dict[str, Any]:
-        """The object that a JSON file is, or {} where it is a list, or no JSON at all."""
-        if not self.looks_json:
+        """The object that a JSON file is, or {} where it is a list, or no JSON at all.
+
+        The lists directly in a large file have their first element only.
+        """
+        if not self.looks_json or self._is_list:
             return {}
         try:
+            if self.path.stat().st_size > LARGE:
+                found = self.outline.items()
+                return {key: value.head(1) if isinstance(value, Items) else value for key, value in found}
             return self.json if isinstance(self.json, dict) else {}
         except ManylabelError:
             return {}  # whoever reads it says what is wrong; here it is only looked at
 
     @property
+    def _is_list(self) -> bool:
+        return self.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"["
+
+    @cached_property
     def first(self) -> dict[str, Any]:
-        """The first object of a list in a JSON file, or {}."""
-        if not self.looks_json or self.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"[":
+        """The first object of a list in a JSON file, or {}; the rest is read only if that object is very long."""
+        if not self.looks_json or not self._is_list:
             return {}
+        start = self.head.decode("utf-8", "ignore").partition("[")[2].lstrip()
         try:
-            found = self.json[0] if isinstance(self.json, list) and self.json else {}
+            found = json.JSONDecoder().raw_decode(start)[0]
+        except (ValueError, RecursionError):
+            found = self._first_of_all
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def _first_of_all(self) -> Any:
+        try:
+            return self.json[0] if isinstance(self.json, list) and self.json else {}
         except ManylabelError:
             return {}
-        return found if isinstance(found, dict) else {}
 
 
 def parse_json(text: str, where: str) -> Any:
@@ -111,3 +139,7 @@ def parse_json(text: str, where: str) -> Any:
         ) from None
     except RecursionError:
         raise ManylabelError(f"{where}: JSON is nested too deeply to be a label file") from None
+    except ManylabelError:
+        raise
+    except ValueError as problem:  # a number of thousands of digits
+        raise ManylabelError(f"{where}: not valid JSON: {str(problem).partition(';')[0]}") from None

@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manylabel.data import many, narrow, repeats, wide
+from manylabel.data.beside import Beside, Cells
 from manylabel.data.collect import TABLE
 from manylabel.data.dataset import IMAGE_ENDINGS, PART_WORDS, Dataset
 from manylabel.data.files import Files
 from manylabel.data.locate import locate
 from manylabel.data.near_names import same_but_case
-from manylabel.data.reading import Reading
+from manylabel.data.reading import SOFT, UNCERTAIN, Reading
 from manylabel.data.repeats import DISAGREE
-from manylabel.data.sheet import Sheet, read_sheet, several
+from manylabel.data.sheet import Sheet, several
 from manylabel.delimited import IMAGE
 from manylabel.labels import UNKNOWN, LabelTable, ManylabelError, did_you_mean
 
@@ -53,29 +54,13 @@ Made = tuple[LabelTable, list[str], list[str]]
 """Labels of the images, further columns, and notes."""
 
 
-def read_csv(
-    path: Path,
-    *,
-    unlisted: str = "absent",
-    minus_one: str = "unknown",
-    separator: str | None = None,
-    root: Path | None = None,
-    columns: Sequence[str] = (),
-    conflicts: str = "error",
-    mistakes: str = "error",
-) -> Dataset:
-    """Read a narrow or wide label file; see `manylabel.data.read` for the arguments."""
-    reading = Reading(unlisted, minus_one, separator, root, tuple(columns), conflicts, mistakes)
-    return from_sheet(read_sheet(path, leave=reading.leave), reading, kind="csv")
-
-
 def from_sheet(sheet: Sheet, reading: Reading, *, kind: str) -> Dataset:
     """The dataset in a sheet, narrow or wide; `kind` is the name of its format."""
     roles, path = find_roles(sheet, reading.columns), sheet.path
     if reading.leave:
         _leave_nameless(sheet, roles.image)
     ids = _image_ids(sheet, roles.image)
-    paths, located = locate(ids, reading.root if reading.root is not None else path.parent)
+    paths, located = locate(ids, reading.root or (path if path.is_dir() else path.parent))
     grouped = repeats.groups(paths)
     labels, others, told = (_wide if roles.labels is None else _narrow)(sheet, roles, reading, grouped)
     if reading.leave and (disagree := [note for note in told if note.startswith(DISAGREE)]):
@@ -94,7 +79,21 @@ def from_sheet(sheet: Sheet, reading: Reading, *, kind: str) -> Dataset:
         notes=said,
         lines=tuple(sheet.lines[r] for r in first),
         mistakes=tuple(sheet.mistakes),
+        beside=_unsure(sheet, labels, reading, grouped) if roles.labels is None else Beside(),
     )
+
+
+def _unsure(sheet: Sheet, labels: LabelTable, reading: Reading, grouped: list[list[int]]) -> Beside:
+    """The value of cells that say uncertain, where they are to be soft and no row of the image is sure."""
+    if reading.uncertain != "soft":
+        return Beside()
+    image = np.empty(len(sheet.rows), np.int64)
+    for place, rows in enumerate(grouped):
+        image[rows] = place
+    cells = wide.uncertain_cells(sheet, list(labels.names), minus_one=reading.minus_one == "uncertain")
+    cells = np.unique(np.stack([image[cells[:, 0]], cells[:, 1]], axis=1), axis=0)
+    cells = cells[labels.state[cells[:, 0], cells[:, 1]] == UNKNOWN]
+    return Beside(soft=Cells(cells[:, 0], cells[:, 1], np.full(len(cells), SOFT))) if len(cells) else Beside()
 
 
 def _leave_nameless(sheet: Sheet, column: str) -> None:
@@ -111,7 +110,9 @@ def _leave_nameless(sheet: Sheet, column: str) -> None:
 def _wide(sheet: Sheet, roles: Roles, reading: Reading, grouped: list[list[int]]) -> Made:
     wanted = [c for c in roles.rest if c not in reading.columns]
     found = wide.sort_columns(sheet, wanted, others=list(reading.columns), leave=reading.leave)
-    state, notes = wide.read_table(sheet, found.classes, minus_one=reading.state_of_minus_one)
+    state, notes = wide.read_table(
+        sheet, found.classes, minus_one=reading.state_of_minus_one, uncertain=UNCERTAIN[reading.uncertain]
+    )
     merged, told = _merge(sheet, roles.image, state, found.classes, grouped, reading)
     labels = LabelTable(merged, tuple(found.classes), _first_ids(sheet, roles.image, grouped))
     return labels, found.others, [*found.notes, *notes, *told]
