@@ -6,7 +6,7 @@ UV := .venv/bin/uv
 LINKS = $${UV_FIND_LINKS-$$(.venv/bin/pip config get global.find-links 2>/dev/null || true)}
 
 .PHONY: demo test lint format docs slow realdata clean \
-	bench-step bench-metrics bench-encode bench-coco80 bench-flagship bench-auto bench-finetune bench-ablation bench-regimes bench-clip-scores bench-right-half bench-adathresh
+	bench-step bench-metrics bench-encode bench-coco80 bench-flagship bench-auto bench-finetune bench-ablation bench-regimes bench-clip-scores bench-right-half bench-adathresh bench-at-size bench-copies bench-split bench-conditions
 
 demo: .venv/demo
 	$(PY) -m manylabel demo
@@ -58,6 +58,14 @@ bench-adathresh: .venv/dev
 	$(PY) benchmarks/adathresh.py
 bench-right-half: .venv/dev
 	$(PY) benchmarks/right_half.py
+bench-at-size: .venv/dev
+	$(PY) benchmarks/at_size.py
+bench-copies: .venv/dev
+	$(PY) benchmarks/copies.py
+bench-split: .venv/dev
+	$(PY) benchmarks/split.py
+bench-conditions: .venv/dev
+	$(PY) benchmarks/conditions_at_size.py
 
 .venv/bin/uv:
 	python3 -m venv .venv

@@ -48,6 +48,8 @@ def encoding_of(path: Path) -> str:
     refuse_binary(path, start)
     for mark, encoding in MARKS.items():
         if start.startswith(mark):
+            if not _decodes(path, encoding):
+                raise ManylabelError(f"{path} begins with the mark of {encoding} but is not; save it as UTF-8")
             return encoding
     return next((name for name in ("utf-8", "cp1252") if _decodes(path, name)), "latin-1")
 

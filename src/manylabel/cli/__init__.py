@@ -7,7 +7,19 @@ import sys
 
 import typer
 
-from manylabel.cli import auditing, catalogue, comparing, converting, evaluating, making, tuning, using
+from manylabel.cli import (
+    auditing,
+    catalogue,
+    comparing,
+    conditioning,
+    converting,
+    doctoring,
+    evaluating,
+    making,
+    splitting,
+    tuning,
+    using,
+)
 from manylabel.labels import ManylabelError
 
 app = typer.Typer(
@@ -18,8 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    making.demo, making.doctor, converting.convert, making.train, using.score, using.predict, evaluating.evaluate,
-    tuning.tune, auditing.audit, comparing.compare,
+    making.demo, doctoring.doctor, converting.convert, conditioning.condition, splitting.split, making.train,
+    using.score, using.predict, evaluating.evaluate, tuning.tune, auditing.audit, comparing.compare,
     catalogue.methods, catalogue.encoders, catalogue.objectives,
 ):  # fmt: skip
     app.command()(command)
