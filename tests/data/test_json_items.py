@@ -90,5 +90,5 @@ def test_of_a_large_file_only_the_outline_is_looked_at(tmp_path, monkeypatch):
 
 def test_text_that_is_cut_off_in_its_encoding(tmp_path):
     (tmp_path / "a.json").write_bytes("{}".encode("utf-16")[:-1])
-    with pytest.raises(ManylabelError, match=r"a.json: is cut off or not in its encoding"):
+    with pytest.raises(ManylabelError, match=r"a.json begins with the mark of utf-16 but is not"):
         Source(tmp_path / "a.json").text  # noqa: B018

@@ -65,10 +65,7 @@ class Source:
     @cached_property
     def text(self) -> str:
         """A text file, decoded; an error names the byte that is no text."""
-        try:
-            return self.path.read_text(encoding=encoding_of(self.path))
-        except UnicodeError as problem:  # the mark at its beginning says another encoding than it has
-            raise ManylabelError(f"{self.path}: is cut off or not in its encoding: {problem}") from None
+        return self.path.read_text(encoding=encoding_of(self.path))
 
     @cached_property
     def json(self) -> Any:
