@@ -2,7 +2,9 @@
 
 import io
 import json
+import shutil
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image
 from damage import ABSURD, corruptions, survives
 from manylabel.data import formats, read, tarred
 from manylabel.data.dataset import Dataset
+from manylabel.data.images import DamagedImage, read_image
 from manylabel.data.source import Source
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, LabelTable, ManylabelError
 
@@ -282,6 +285,23 @@ def test_nothing_is_written_under_a_name_that_is_taken(tmp_path):
         formats.write(data, tmp_path / "out", "webdataset")
 
 
+@pytest.mark.parametrize("kind", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_headers_are_read_as_tarfile_reads_them(tmp_path, kind):
+    names = ["a.jpg", "f" * 90 + "/" + "g" * 60 + ".jpg", "ü/é.json", "x" * 100]
+    names += [] if kind == tarfile.USTAR_FORMAT else ["d/" * 200 + "long.jpg", "Ü" * 80 + ".cls"]
+    with tarfile.open(tmp_path / "a.tar", "w", format=kind) as tar:
+        for k, name in enumerate(names):
+            info = tarfile.TarInfo(name)
+            info.size = 700 * k
+            info.mtime = 1.5 if kind == tarfile.PAX_FORMAT else 1
+            tar.addfile(info, io.BytesIO(bytes([k]) * info.size))
+    shard = tarred.Shard(tmp_path / "a.tar")
+    found = [(one.name, one.size, one.offset_data, one.isreg(), shard.read(one, 9999)) for one in shard]
+    with tarfile.open(tmp_path / "a.tar") as tar:
+        assert found == [(m.name, m.size, m.offset_data, m.isreg(), tar.extractfile(m).read()) for m in tar]
+    assert (len(found), shard.damage) == (len(names), "")
+
+
 def test_a_million_headers_are_not_kept(tmp_path):
     (tmp_path / "a.tar").write_bytes(packed([(f"{k}.cls", "0") for k in range(50)]))
     shard = tarred.Shard(tmp_path / "a.tar")
@@ -306,3 +326,16 @@ def test_damaged_archives_are_errors_or_read(tmp_path):
             (tmp_path / "a.tar").write_bytes(packed([*members, ("c.json", json.dumps(said))]))
             told[survives(tmp_path / "a.tar", f"{said!r}"[:60])] += 1
     assert min(told.values()) >= 25
+
+
+def test_photographs_in_a_shard_are_read_also_where_the_originals_are_gone(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for k, colour in enumerate([(250, 0, 0), (0, 0, 250)]):
+        Image.new("RGB", (40, 40), colour).save(tmp_path / "photos" / f"{k}.png")
+    (tmp_path / "photos" / "labels.csv").write_text("image,labels\n0.png,red\n1.png,blue\n")
+    formats.write(read(tmp_path / "photos"), tmp_path / "shards", "webdataset")
+    shutil.rmtree(tmp_path / "photos")
+    found = read(tmp_path / "shards")
+    assert [np.asarray(read_image(path))[0, 0].tolist() for path in found.paths] == [[250, 0, 0], [0, 0, 250]]
+    with pytest.raises(DamagedImage, match=r"holds no 'none\.png'"):
+        read_image(Path(str(found.paths[0]).rpartition("/")[0]) / "none.png")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from manylabel.audits.duplicates import Groups, collapse, grouped, similar_images
-from manylabel.data.images import DamagedImage, decode
+from manylabel.data.images import DamagedImage, decode, image_bytes
 
 SHAPE = (8, 9, 3)
 ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)  # EXIF: under these values width and height change places
@@ -106,9 +106,13 @@ class _Seen:
 
 def _one(path: Path) -> _Seen:
     try:
-        data = path.read_bytes()
+        data = image_bytes(path)
     except OSError as problem:
-        return _Seen(problem="there is no such file" if not path.exists() else problem.strerror or str(problem))
+        return _Seen(
+            problem="there is no such file"
+            if isinstance(problem, FileNotFoundError)
+            else problem.strerror or str(problem)
+        )
     digest = hashlib.blake2b(data, digest_size=16).digest() if data else b""
     header = read_header(data)
     try:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from errno import ENOENT
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
+from manylabel.data.tarred import member_bytes
 from manylabel.labels import ManylabelError, did_you_mean
 
 Transpose = Image.Transpose
@@ -46,10 +48,22 @@ def read_image(path: str | Path, *, at_least: int | None = None) -> Image.Image:
     `PIL.Image.MAX_IMAGE_PIXELS` (89 million unless set).
     """
     try:
-        data = Path(path).read_bytes()
+        data = image_bytes(path)
     except OSError as problem:
         raise DamagedImage(f"{path}: cannot be read: {problem.strerror or problem}") from problem
     return decode(data, path, at_least=at_least)
+
+
+def image_bytes(path: str | Path) -> bytes:
+    """The bytes of an image file, or of `ARCHIVE.tar/MEMBER`, as label files of tar shards name them.
+
+    Raises OSError where there is no such file, or no such member.
+    """
+    try:
+        data = member_bytes(path) if ".tar" in str(path) else None
+    except ManylabelError as problem:
+        raise OSError(ENOENT, str(problem)) from problem
+    return Path(path).read_bytes() if data is None else data
 
 
 def decode(data: bytes, name: str | Path, *, at_least: int | None = None) -> Image.Image:

@@ -20,10 +20,12 @@ from manylabel.data.beside import Beside, Cells, same
 from manylabel.data.dataset import Dataset
 from manylabel.data.files import Files
 from manylabel.data.source import parse_json
+from manylabel.data.tarred import split_path
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, LabelTable, ManylabelError
 from manylabel.metrics.blocks import row_blocks
 
 VERSION = 1
+LOOKED = 20  # photographs by which it is told whether they are where they were
 WORDS = {ABSENT: "absent", UNKNOWN: "unknown", PRESENT: "present"}
 STATES = {word: state for state, word in WORDS.items()}
 EACH = ("reviewed", "sizes")  # parts of `Beside` with one value an image
@@ -196,7 +198,7 @@ def _put_back(dataset: Dataset, text: Json, folder: Path) -> tuple[Dataset, list
             "Images were added or removed since: parts, columns and the like are left as they are.",
         ]
     if "files" in text:
-        changed["paths"] = Files(os.path.normpath(folder.absolute() / file) for file in text["files"])
+        changed["paths"] = _found(Files(os.path.normpath(folder.absolute() / file) for file in text["files"]), dataset)
     if "split" in text:
         changed["split"] = np.array(text["split"], dtype="<U5")
     if "columns" in text:
@@ -209,6 +211,17 @@ def _put_back(dataset: Dataset, text: Json, folder: Path) -> tuple[Dataset, list
     if "beside" in text:
         changed["beside"] = replace(dataset.beside, **{k: _part(k, v, labels) for k, v in text["beside"].items()})
     return replace(dataset, **changed), notes
+
+
+def _found(kept: Files, dataset: Dataset) -> Sequence[Path]:
+    """The photographs where they were, unless none of the first is there any more and the format has its own."""
+    there = [any(map(_exists, paths[:LOOKED])) for paths in (kept, dataset.paths)]
+    return dataset.paths if there == [False, True] else kept
+
+
+def _exists(path: Path) -> bool:
+    inside = split_path(path)
+    return path.exists() if inside is None else inside[0].exists()
 
 
 def _named(dataset: Dataset, pairs: list[list[str]]) -> tuple[Dataset, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -13,7 +14,26 @@ from manylabel.labels import ManylabelError
 ENDINGS = (".tar", ".tar.gz", ".tgz")
 BROKEN = (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError, RecursionError)
 BLOCK = 512
+OCTAL = re.compile(rb"[0-7]+\Z")
 CHUNK = 1 << 20
+
+
+class _Member(tarfile.TarInfo):
+    """A header read as `tarfile` does, but of a plain file only what is needed: of a million, that is half the time."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> _Member:
+        size = bytes(buf[124:136]).strip(b" \0")
+        told = bytes(buf[148:156]).strip(b" \0")
+        plain = len(buf) == BLOCK and buf[156:157] == tarfile.REGTYPE and OCTAL.match(size) and OCTAL.match(told)
+        if not plain or sum(buf) - sum(buf[148:156]) + 8 * ord(" ") != int(told, 8):
+            return super().frombuf(buf, encoding, errors)  # type: ignore[arg-type]
+        name, prefix = (
+            bytes(part).partition(b"\0")[0].decode(encoding or "utf-8", errors) for part in (buf[:100], buf[345:500])
+        )
+        member = cls(f"{prefix}/{name}" if prefix else name)
+        member.size, member.type = int(size, 8), tarfile.REGTYPE
+        return member
 
 
 class Shard:
@@ -26,7 +46,7 @@ class Shard:
     def __init__(self, path: Path) -> None:
         self.path, self.damage = path, ""
         try:
-            self._tar = tarfile.open(path, "r:*")  # noqa: SIM115, closed at the end of the iteration
+            self._tar = tarfile.open(path, "r:*", tarinfo=_Member)  # noqa: SIM115, closed at the end of the iteration
         except BROKEN as problem:
             raise ManylabelError(f"{path}: not a readable tar archive ({problem})") from None
 

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from manylabel import progress as bars
-from manylabel.data.images import DamagedImage, decode, to_array
+from manylabel.data.images import DamagedImage, decode, image_bytes, to_array
 from manylabel.encoders import Encoder
 from manylabel.encoders.inference import for_inference
 from manylabel.encoders.store import HASH_BYTES, Rows, Shape, Store, Writer, is_full, read_shape, write_shape
@@ -151,7 +151,7 @@ def hash_all(files: Sequence[Path], threads: int, *, progress: bool) -> tuple[li
 def hash_file(file: Path) -> tuple[str, str]:
     """(hash, "") or ("", why not)."""
     try:
-        return digest(file.read_bytes()), ""
+        return digest(image_bytes(file)), ""
     except OSError as error:
         return "", f"{file}: {error.strerror or error}"
 
@@ -199,7 +199,10 @@ class Runner:
 
     def image(self, file: Path, expected: str) -> NDArray[np.uint8]:
         """One image as (S, S, 3) uint8; refused if its bytes are no longer those that were hashed."""
-        data = file.read_bytes() if file.is_file() else b""
+        try:
+            data = image_bytes(file)
+        except OSError:
+            data = b""
         if digest(data) != expected:
             raise DamagedImage(f"{file}: the file changed while images were encoded; run again")
         return to_array(decode(data, file, at_least=self.image_size), self.image_size, resize=self.resize)
