@@ -294,6 +294,26 @@ class TestSteps:
         even.even(tally, aim, rng)
         assert balance.cost() < 0.7 * before
 
+    def test_cover_ends_with_the_best_state_it_met(self):
+        worse = 0
+        for seed in range(12):  # too many classes for so few images
+            rng = np.random.default_rng(seed)
+            tally, _, _ = self.begin(
+                table(np.where(rng.random((9, 24)) < 0.35, PRESENT, ABSENT)), [0.25] * 4, seed=seed
+            )
+            before = len(cover.Holding(tally).gaps())
+            cover.cover(tally)
+            after = len(cover.Holding(tally).gaps())
+            assert after <= before
+            worse += after > 0
+        assert worse
+
+    def test_groups_of_one_size_come_as_near_to_the_sizes_as_they_can(self):
+        part = assign(table(np.full((120, 1), ABSENT)), fractions=THIRDS, groups=np.arange(120) // 3)
+        assert [int((part == name).sum()) for name in THIRDS] == [72, 36, 12]
+        part = assign(table(np.full((100, 1), ABSENT)), fractions=THIRDS, groups=np.arange(100) // 4)
+        assert [int((part == name).sum()) for name in THIRDS] in ([60, 28, 12], [60, 32, 8], [64, 28, 8], [56, 32, 12])
+
     def test_trim_leaves_every_part_one_of_each_class(self):
         """Two images of one class are the cheapest to move; one of them must stay."""
         tally = self.all_in_one(table([[1, -1], [1, -1], [-1, 1], [-1, 1]]))
@@ -301,8 +321,8 @@ class TestSteps:
         assert tally.holders[:2].tolist() == [[1, 1], [1, 1]]
 
     def test_swaps_empty_no_part(self):
-        tally = self.all_in_one(table([[-1]] * 3), np.array([0, 0, 1]))
-        tally.move(int(tally.units.size.argmax()), 1)  # two images where one in a hundred is wanted
+        tally = self.all_in_one(table([[-1]] * 30), (np.arange(30) < 20).astype(int))
+        tally.move(int(tally.units.size.argmin()), 1)  # ten images where one is wanted
         aim = goal(tally.units, np.array([0.99, 0.01]), np.full(2, -1))
         even.even(tally, aim, np.random.default_rng(0))
         assert sorted(tally.number.tolist()) == [1, 1]

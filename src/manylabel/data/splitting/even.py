@@ -66,7 +66,7 @@ class Balance:
             for b in np.argsort(surplus, kind="stable").tolist():
                 number = int(min(tally.size[a] - self.goal.sizes[a], self.goal.sizes[b] - tally.size[b]))
                 if number > 0:
-                    self._send(a, b, number // max(1, int(tally.units.size[0])))
+                    self._send(a, b, round(number / int(tally.units.size[0])))
         self.goal = replace(self.goal, sizes=tally.size.copy())
 
     def _send(self, a: int, b: int, number: int) -> None:
