@@ -5,7 +5,7 @@ UV := .venv/bin/uv
 # A folder of wheels that pip is told to look into (for instance a CPU build of torch) is passed on to uv.
 LINKS = $${UV_FIND_LINKS-$$(.venv/bin/pip config get global.find-links 2>/dev/null || true)}
 
-.PHONY: demo test lint format docs slow realdata clean \
+.PHONY: demo test lint format docs slow realdata fuzz clean \
 	bench-step bench-metrics bench-encode bench-coco80 bench-flagship bench-auto bench-finetune bench-ablation bench-regimes bench-clip-scores bench-right-half bench-adathresh bench-at-size bench-copies bench-split bench-conditions
 
 demo: .venv/demo
@@ -32,6 +32,10 @@ slow: .venv/dev
 	$(PY) -m pytest -m slow
 realdata: .venv/dev
 	$(PY) -m pytest -m realdata
+
+# Ten minutes of damaged label files of every format.
+fuzz: .venv/dev
+	PYTHONPATH=tests $(PY) tests/fuzz.py --minutes 10
 
 bench-step: .venv/dev
 	$(PY) benchmarks/cprfl_step.py

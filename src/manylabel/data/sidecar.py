@@ -61,6 +61,15 @@ def keep(dataset: Dataset, native: Dataset, ids: Sequence[str], path: Path) -> l
     return [f"what the format has no place for ({', '.join(found)}): {place}"]
 
 
+def _content(place: Path) -> Any:
+    """The JSON of such a file; an error names it, and says what to do without it."""
+    try:
+        text = place.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as problem:
+        raise ManylabelError(f"{place} is damaged ({problem}); remove it to do without it") from None
+    return parse_json(text, str(place))
+
+
 def name_columns(path: Path, names: Sequence[str]) -> None:
     """Say beside a label file which of its columns are no classes although they hold 0 and 1."""
     about = f"What {path.name} does not say of itself; keep it beside it."
@@ -73,7 +82,7 @@ def columns_of(path: Path) -> tuple[str, ...]:
     place = place_of(path)
     if not place.is_file():
         return ()
-    text = parse_json(place.read_text(encoding="utf-8"), str(place))
+    text = _content(place)
     columns = text.get("columns") if isinstance(text, dict) else None
     return tuple(columns) if isinstance(columns, dict) else ()
 
@@ -164,12 +173,12 @@ def restore(dataset: Dataset, path: Path, *, said: str) -> Dataset:
     notes = (said, *dataset.notes)
     if not place.is_file():
         return replace(dataset, notes=notes)
-    text = parse_json(place.read_text(encoding="utf-8"), str(place))
+    text = _content(place)
     if not isinstance(text, dict) or text.get("manylabel") != VERSION:
         raise ManylabelError(f'{place}: expected what `convert` writes, with "manylabel": {VERSION}; remove the file')
     try:
         put, more = _put_back(dataset, text, path if path.is_dir() else path.parent)
-    except (KeyError, TypeError, ValueError, IndexError) as problem:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError) as problem:
         raise ManylabelError(
             f"{place} is damaged ({type(problem).__name__}: {problem}); remove it to do without it"
         ) from problem

@@ -1,0 +1,16 @@
+"""Seeds of `tests/fuzz.py`: those that once found a fault, and a few more."""
+
+import pytest
+
+from fuzz import one
+from made import photographs
+
+FOUND = (6, 9, 27, 112)  # a file beside the labels that is no UTF-8; a number too large for its place
+
+
+@pytest.mark.parametrize("seed", [*FOUND, *range(1000, 1030)])
+def test_a_damaged_file_is_read_or_named(seed, tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "labels").mkdir()
+    photographs(tmp_path / "photos")
+    one(seed, tmp_path / "photos", tmp_path / "labels")
