@@ -21,6 +21,7 @@ from manylabel.data.reading import Reading
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, LabelTable, ManylabelError, did_you_mean
 from manylabel.sparse import SparseLabels
 
+PIXELS = 1 << 31  # no image is as wide
 TABLE = 1 << 29  # cells up to which labels become a table
 EMPTY: Mapping[str, str] = MappingProxyType({})
 TOLD = 3  # examples of each kind of mistake
@@ -160,6 +161,9 @@ class Collector:
 
     def size(self, row: int, width: int, height: int) -> None:
         """Say how many pixels an image has."""
+        if not (0 <= width < PIXELS and 0 <= height < PIXELS):
+            where = self.at(self._lines[row])
+            raise ManylabelError(f"{where}: expected width and height in pixels, got {width}, {height}")
         self._sizes[row] = (int(width), int(height))
 
     def _cell(self, kind: str, row: int, name: str, value: Any, words: str = "") -> None:

@@ -106,6 +106,7 @@ def _keys(found: Collector, entry: dict[str, Any], line: int) -> tuple[str, str]
 
 def _row(found: Collector, entry: dict[str, Any], line: int, keys: tuple[str, str]) -> None:
     image, labels = keys
+    row = None
     try:
         extra = {
             key: value if isinstance(value, str) else json.dumps(value)
@@ -119,9 +120,12 @@ def _row(found: Collector, entry: dict[str, Any], line: int, keys: tuple[str, st
                 found.mark(row, _text(name), LISTS[key])
         _beside(found, row, entry)
     except (TypeError, ValueError, KeyError, AttributeError) as problem:
-        if isinstance(problem, ManylabelError):
+        if isinstance(problem, ManylabelError) and not found.reading.leave:
             raise
-        found.mistake("lines left out", found.at(line), f"{problem}")
+        said = str(problem).removeprefix(f"{found.at(line)}: ")
+        found.mistake("lines left out, or read in part with all else unknown", found.at(line), said)
+        if row is not None:
+            found.unsure(row)
 
 
 def _text(value: Any) -> str:

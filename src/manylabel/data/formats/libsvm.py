@@ -30,6 +30,7 @@ from manylabel.labels import PRESENT, ManylabelError
 
 KIND, ENDING = "libsvm", ".svm"
 ENDINGS = (".svm", ".libsvm", ".svmlight")
+DIGITS = 18  # of a class number: what fits into 64 bits
 NAMES = ("{stem}.labels.txt", "{stem}.labels", "{stem}_labels.txt", "labels.txt", "label_names.txt", "Yf.txt")
 LABELS = re.compile(r"\d{1,18}(,\d{1,18})*")
 LINE = re.compile(rb"(\d+(,\d+)*)?\s+\d+:[-+.\deE]+(\s+\d+:[-+.\deE]+)*\s*(#.*)?")
@@ -176,6 +177,9 @@ def _names_beside(found: Collector, numbers: Ints, header: tuple[int, int, int] 
         names.pop()
     pairs = [line.split("\t", 1) for line in text[: len(names)]]
     if names and all(len(pair) == 2 and pair[0].strip().isdecimal() and tidy(pair[1]) for pair in pairs):
+        for line, pair in enumerate(pairs, 1):
+            if len(pair[0].strip()) > DIGITS:
+                raise ManylabelError(f"{path}, line {line}: expected the number of a class, got {pair[0][:40]!r}")
         numbered = [int(pair[0]) for pair in pairs]
         names = [tidy(pair[1]) for pair in pairs]
     else:
