@@ -41,3 +41,18 @@ def test_nothing_is_lost_on_the_way_there_and_back(format, photos, data):
         path = Path(folder, formats.named(format, "out"))
         formats.write(wanted, path, format)
         assert_same(read(path), wanted)  # recognised without being told
+
+
+def test_lists_of_many_classes_keep_every_state_that_a_table_has(tmp_path, monkeypatch):
+    text = (
+        '{"image": "a.jpg", "labels": ["cat"], "soft": {"dog": 0.5}, "candidates": ["owl"]}\n'
+        '{"image": "b.jpg", "labels": {"dog": 1, "cat": null}}\n'
+        '{"image": "c.jpg", "labels": ["owl"], "reviewed": false}\n'
+    )
+    (tmp_path / "labels.jsonl").write_text(text)
+    table = read(tmp_path / "labels.jsonl").labels
+    monkeypatch.setattr("manylabel.data.listed.table_of.__kwdefaults__", {"unjudged": (), "default": -1, "table": 0})
+    lists = read(tmp_path / "labels.jsonl").labels
+    assert lists.is_sparse
+    assert lists.names == ("cat", "owl", "dog")
+    assert lists.state.tolist() == table.state.tolist() == [[1, 0, 0], [0, -1, 1], [0, 1, 0]]

@@ -15,14 +15,13 @@ from manylabel.data import repeats
 from manylabel.data.beside import Beside, Cells
 from manylabel.data.dataset import PART_WORDS, Dataset, tidy
 from manylabel.data.files import Files
+from manylabel.data.listed import table_of
 from manylabel.data.locate import locate
 from manylabel.data.near_names import same_but_case
 from manylabel.data.reading import Reading
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, LabelTable, ManylabelError, did_you_mean
-from manylabel.sparse import SparseLabels
 
 PIXELS = 1 << 31  # no image is as wide
-TABLE = 1 << 29  # cells up to which labels become a table
 EMPTY: Mapping[str, str] = MappingProxyType({})
 TOLD = 3  # examples of each kind of mistake
 
@@ -228,37 +227,15 @@ class Collector:
     def _labels(self, default: int) -> LabelTable:
         if not self._names:
             raise ManylabelError(f"{self.source}: no class is named in this {self.kind} file; expected at least one")
-        shape = len(self._ids), len(self._names)
         rows, columns, states = (np.array(part, np.int64) for part in self._marks)
-        rows, columns, states = self.settled(rows, columns, states)
-        unseen = np.array([*(row for row, seen in self._reviewed.items() if not seen), *self._unsure], np.int64)
-        unsure = [
-            np.array([(r, c) for r, c, *_ in self._cells.get(kind, [])], np.int64).reshape(-1, 2)
-            for kind in ("soft", "candidates")
-        ]
-        if shape[0] * shape[1] <= TABLE:
-            cells = np.full(shape, default, np.int8)
-            cells[unseen] = UNKNOWN
-            for cell in unsure:
-                cells[cell[:, 0], cell[:, 1]] = UNKNOWN
-            cells[rows, columns] = states
-            return LabelTable(cells, tuple(self._names), tuple(self._ids))
-        if len(unseen) and default == ABSENT:
-            self.note(f"{len(unseen):,} images nobody looked at; so many classes are kept as lists, of unknown cells.")
-            default = UNKNOWN
-        return LabelTable(self._lists(rows, columns, states, shape, default), tuple(self._names), tuple(self._ids))
-
-    def _lists(
-        self,
-        rows: NDArray[np.int64],
-        columns: NDArray[np.int64],
-        states: NDArray[np.int64],
-        shape: tuple[int, int],
-        default: int,
-    ) -> SparseLabels:
-        order = np.lexsort((columns, rows))
-        starts = np.searchsorted(rows[order], np.arange(shape[0] + 1))
-        return SparseLabels(starts, columns[order].astype(np.int32), states[order].astype(np.int8), shape[1], default)
+        unsure = [(r, c) for kind in ("soft", "candidates") for r, c, *_ in self._cells.get(kind, [])]
+        open_cells = np.array(unsure, np.int64).reshape(-1, 2)  # unknown, unless somebody says more of them
+        cells = self.settled(
+            np.concatenate([rows, open_cells[:, 0]]), np.concatenate([columns, open_cells[:, 1]]),
+            np.concatenate([states, np.full(len(open_cells), UNKNOWN)]),
+        )  # fmt: skip
+        unseen = [*(row for row, seen in self._reviewed.items() if not seen), *self._unsure]
+        return table_of(cells, tuple(self._names), tuple(self._ids), unjudged=unseen, default=default)
 
     def settled(
         self, rows: NDArray[np.int64], columns: NDArray[np.int64], states: NDArray[np.int64]

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from manylabel.data.collect import TABLE
-from manylabel.labels import ABSENT, UNKNOWN, LabelTable
+from manylabel.labels import ABSENT, UNKNOWN, LabelTable, ManylabelError
 from manylabel.sparse import SparseLabels
 
 Ints = NDArray[np.int64]
+TABLE = 1 << 29  # cells up to which labels become a table
+MOST = 1 << 28  # cells of images nobody judged, each of which lists must hold as unknown
 
 
 def table_of(
@@ -32,6 +33,8 @@ def table_of(
         default: ABSENT or UNKNOWN, what is not listed otherwise.
         table: cells up to which the labels become a table, beyond which they become `SparseLabels`.
 
+    Raises ManylabelError where lists would have to hold too many unknown cells of images nobody judged.
+
     >>> table_of(([1, 0], [2, 0], [1, 1]), ["a", "b", "c"], ["x", "y", "z"], unjudged=[2]).state.tolist()
     [[1, -1, -1], [-1, -1, 1], [0, 0, 0]]
     """
@@ -47,8 +50,14 @@ def table_of(
 
 
 def _lists(keys: Ints, states: Ints, shape: tuple[int, int], unjudged: Ints, default: int) -> SparseLabels:
+    unjudged = np.unique(unjudged)
+    if default != UNKNOWN and len(unjudged) * shape[1] > MOST:
+        raise ManylabelError(
+            f"{len(unjudged):,} images nobody judged, of {shape[1]:,} classes each, are too many to list as unknown;"
+            " leave them out, or say --unlisted unknown"
+        )
     if default != UNKNOWN and len(unjudged):  # every class of such an image is listed, as unknown
-        all_of = (np.unique(unjudged)[:, None] * shape[1] + np.arange(shape[1])).ravel()
+        all_of = (unjudged[:, None] * shape[1] + np.arange(shape[1])).ravel()
         new = all_of[~np.isin(all_of, keys)]
         keys, states = np.concatenate([keys, new]), np.concatenate([states, np.full(len(new), UNKNOWN)])
     order = np.argsort(keys, kind="stable")

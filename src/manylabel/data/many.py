@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from manylabel.data.listed import table_of
 from manylabel.data.narrow import Lists
-from manylabel.labels import ABSENT, PRESENT, UNKNOWN, LabelTable, ManylabelError
+from manylabel.labels import ABSENT, PRESENT, UNKNOWN, LabelTable
 from manylabel.sparse import SparseLabels
 
-MOST = 1 << 28  # cells of images nobody judged, each of which must be listed as unknown
 Conflicts = list[tuple[list[int], NDArray[np.int64]]]
 
 
 def joined(
     lists: Lists, grouped: list[list[int]], names: Sequence[str], ids: Sequence[str], *,
-    unlisted: int, long: bool, source: Path,
+    unlisted: int, long: bool,
 ) -> tuple[LabelTable, Conflicts]:  # fmt: skip
     """The labels of M images, and where the rows of one contradict each other, as `repeats.merge_labels` has it.
 
@@ -32,8 +30,7 @@ def joined(
         long: whether rows list one label each, so that an image's rows add up instead of repeating each other.
 
     >>> lists = Lists([["a", "b"], ["b"], ["c"]], np.zeros(3, bool), [])
-    >>> table, conflicts = joined(lists, [[0, 1], [2]], ["a", "b", "c"], ["x", "y"], unlisted=-1, long=False,
-    ...                           source=Path("x"))
+    >>> table, conflicts = joined(lists, [[0, 1], [2]], ["a", "b", "c"], ["x", "y"], unlisted=-1, long=False)
     >>> table.state.tolist(), [(rows, classes.tolist()) for rows, classes in conflicts]
     ([[0, 1, -1], [-1, -1, 1]], [([0, 1], [0])])
     """
@@ -47,11 +44,6 @@ def joined(
     cells, times = np.unique(np.repeat(image, sizes) * len(names) + columns, return_counts=True)
     judged = np.bincount(image[~unjudged], minlength=len(grouped))
     blank = np.bincount(image[unjudged], minlength=len(grouped)) > 0 if long else judged == 0
-    if unlisted == ABSENT and blank.sum() * len(names) > MOST:
-        raise ManylabelError(
-            f"{source}: {int(blank.sum()):,} images nobody judged, of {len(names):,} classes each, are too many to list"
-            " as unknown; remove their rows, or say --unlisted unknown"
-        )
     listed = cells // len(names), cells % len(names), np.full(len(cells), PRESENT)
     table = table_of(listed, names, ids, unjudged=np.flatnonzero(blank), default=unlisted, table=0)
     doubtful = cells[times < judged[cells // len(names)]] if unlisted == ABSENT and not long else cells[:0]

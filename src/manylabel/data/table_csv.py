@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from manylabel.data import many, narrow, repeats, wide
 from manylabel.data.beside import Beside, Cells
-from manylabel.data.collect import TABLE
 from manylabel.data.dataset import IMAGE_ENDINGS, PART_WORDS, Dataset
 from manylabel.data.files import Files
+from manylabel.data.listed import TABLE
 from manylabel.data.locate import locate
 from manylabel.data.near_names import same_but_case
 from manylabel.data.reading import SOFT, UNCERTAIN, Reading
@@ -126,9 +126,7 @@ def _narrow(sheet: Sheet, roles: Roles, reading: Reading, grouped: list[list[int
     long = lists.one_each and len(grouped) < len(lists.names)
     names, ids = lists.classes, _first_ids(sheet, roles.image, grouped)
     if len(names) * len(lists.names) > TABLE:
-        labels, conflicts = many.joined(
-            lists, grouped, names, ids, unlisted=reading.default, long=long, source=sheet.path
-        )
+        labels, conflicts = many.joined(lists, grouped, names, ids, unlisted=reading.default, long=long)
         told = _settled(sheet, roles.image, conflicts, names, grouped, reading)
     else:
         state = narrow.table_of(lists, names, unlisted=UNKNOWN if long else reading.default)
