@@ -30,8 +30,8 @@ class Risk:
     - Either by learn-then-test (`method="ltt"`, Angelopoulos et al., 2021): thresholds are tested one after the other
       from the safe end, each with the Hoeffding-Bentkus p-value, until one fails at `delta`. With probability
       1 - delta over the images fitted on, the mean recall or precision of all new images is at least `wanted`. The
-      thresholds tried are quantiles of the scores fitted on, whose labels have no part in it; to the letter the
-      theory wants them fixed beforehand; our tests of coverage see no difference.
+      thresholds tried are quantiles of the scores fitted on, without their labels. To the letter the theory wants
+      them fixed beforehand; our tests of coverage see no difference.
 
     Scores must compare across classes: calibrate them first. Where no threshold will do, recall falls back on deciding
     everything present and precision on nothing, which both keep the promise.
