@@ -80,10 +80,10 @@ def test_a_run_folder_holds_what_it_promises_and_predicts_what_it_scored(photos,
     model = manylabel.load(folder)
     predictions = model.predict([photos.parent / image for image in scores.ids])
     for prediction, row in zip(predictions, scores.scores):
-        expected = model.probabilities(row)
+        expected = model.classes.probabilities(row)
         got = [prediction.probabilities[name] for name in scores.names]
         np.testing.assert_allclose(got, expected, atol=2e-5)
-        decided = {n for n, s, t in zip(scores.names, row, model.thresholds) if s >= t}
+        decided = {n for n, s, t in zip(scores.names, row, model.classes.thresholds) if s >= t}
         assert set(prediction.labels) == decided
         assert list(prediction.probabilities.values()) == sorted(prediction.probabilities.values(), reverse=True)
         for name in prediction.probabilities:
@@ -100,10 +100,10 @@ def test_finetuning_trains_the_encoder_and_loads_again(photos, tmp_path):
     )
     model = manylabel.load(folder)
     frozen = manylabel.load(run(photos, tmp_path / "y", "cprfl", encoder={"image_size": 32}, train={"epochs": 1}))
-    assert model.encoder.key != frozen.encoder.key  # its weights moved
+    assert model.network.encoder.key != frozen.network.encoder.key  # its weights moved
     scores = load_scores(folder / "scores-test.npz")
     again = model.predict([photos.parent / image for image in scores.ids])
-    expected = model.probabilities(scores.scores[0])
+    expected = model.classes.probabilities(scores.scores[0])
     np.testing.assert_allclose([again[0].probabilities[n] for n in scores.names], expected, atol=1e-4)
 
 

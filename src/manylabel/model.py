@@ -1,179 +1,186 @@
-"""A trained run as something to use: images in, names with probabilities and decisions out."""
+"""A trained model as something to use: images in, names with probabilities and decisions out. No torch here.
+
+`Model` is the same whatever computes the scores: `network.Network` (torch, from a run or model folder) or
+`export.runtime.OnnxNetwork` (an .onnx file).
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+import itertools
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.torch import load_file
 
-from manylabel import config as configuration
-from manylabel import encoders, methods
-from manylabel.data.images import DamagedImage, read_image, to_array, upright_rgb
-from manylabel.encoders.inference import for_inference
-from manylabel.labels import ManylabelError, Vocabulary
-from manylabel.loops.finetune import EndToEnd
-from manylabel.methods import Method
-from manylabel.parts.batch import Features
+from manylabel.classes import Classes
+from manylabel.data.images import DamagedImage, decode, read_image, to_array, upright_rgb
+from manylabel.labels import ManylabelError
+from manylabel.prediction import Choice, Prediction, predictions
+
+Photo = str | Path | bytes | Image.Image | NDArray[np.uint8]
+"""A path, the bytes of an image file, an opened image, or its pixels (H, W, 3) uint8."""
+PLAIN = Choice()
+BATCH = 8  # images a worker takes at once: the maps of more do not fit a core's cache
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What a model says of one image.
+class ScoresImages(Protocol):
+    """What a model needs of whatever computes its scores."""
 
-    Arguments:
-        image: the path, or "" for an image that came without one.
-        labels: names decided present, the most probable first; may be empty.
-        probabilities: calibrated, in [0, 1], of every class, the most probable first.
-        thresholds: on the same scale; a class is decided present at or above its threshold.
-        error: why the image could not be read, or None.
-    """
+    image_size: int
+    resize: str
+    at_least: int | None  # how small a JPEG may be decoded, see `images.read_image`
 
-    image: str
-    labels: tuple[str, ...] = ()
-    probabilities: dict[str, float] = field(default_factory=dict)
-    thresholds: dict[str, float] = field(default_factory=dict)
-    error: str | None = None
+    def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(B, C) logits of prepared images (B, size, size, 3); may be called from several threads."""
 
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON: the decided labels with probability and threshold, then all probabilities."""
-        if self.error:
-            return {"image": self.image, "error": self.error}
-        decided = [
-            {"name": n, "probability": round(self.probabilities[n], 6), "threshold": round(self.thresholds[n], 6)}
-            for n in self.labels
-        ]
-        every = {n: round(p, 6) for n, p in self.probabilities.items()}
-        return {"image": self.image, "labels": decided, "probabilities": every}
+    def side_by_side(self) -> AbstractContextManager[int]:
+        """While it lasts each thread computes alone; gives how many threads are worth having."""
 
 
 class Model:
-    """A trained run. Make one with `manylabel.load`."""
+    """A trained model. Make one with `manylabel.load`.
 
-    def __init__(
-        self, encoder: encoders.Encoder, method: Method, labels: dict[str, Any], *, precision: str = "float32"
-    ) -> None:
-        self.encoder, self.method, self.precision = encoder, method, precision
-        self.fast = for_inference(encoder, precision)
-        self.head = method.method if isinstance(method, EndToEnd) else method
-        self.names: list[str] = labels["names"]
-        self.thresholds = np.asarray(labels["thresholds"], dtype=np.float64)  # on the logit scale
-        self.temperatures = np.asarray(labels["temperatures"], dtype=np.float64)
-        self.biases = np.asarray(labels["biases"], dtype=np.float64)
+    Arguments:
+        network: what computes scores.
+        classes: what the model knows of its classes.
+        about: the content of config.json, and of metrics.json under "metrics" where there is one.
+    """
 
-    def probabilities(self, scores: NDArray[Any]) -> NDArray[np.float64]:
-        """Calibrated probabilities of logits (..., C): sigmoid(score / temperature + bias)."""
-        logits = np.asarray(scores, dtype=np.float64) / self.temperatures + self.biases
-        return 0.5 * (1 + np.tanh(logits / 2))  # a sigmoid that cannot overflow
+    def __init__(self, network: ScoresImages, classes: Classes, about: dict[str, Any] | None = None) -> None:
+        self.network, self.classes, self.about = network, classes, about or {}
 
-    @torch.inference_mode()
+    @property
+    def names(self) -> list[str]:
+        """The classes, in the order of the scores."""
+        return list(self.classes.names)
+
+    def predict(
+        self, images: Iterable[Photo], *, batch_size: int = BATCH, min_score: float = 0.0,
+        max_labels: int | None = None, guarantee: float | None = None,
+    ) -> list[Prediction]:  # fmt: skip
+        """A prediction for each image, in order; one that cannot be read gets its `error` and the rest go on.
+
+        Arguments:
+            images: paths, bytes of image files, PIL images, or pixels (H, W, 3) uint8.
+            batch_size: images computed at once by a thread.
+            min_score: leave out labels whose probability is lower.
+            max_labels: name at most so many, the most probable.
+            guarantee: decide with the thresholds at which so much recall is guaranteed, for instance 0.9.
+        """
+        return list(self.stream(images, Choice(min_score, max_labels, guarantee), batch_size=batch_size))
+
+    def stream(
+        self, images: Iterable[Photo], choice: Choice = PLAIN, *, batch_size: int = BATCH
+    ) -> Iterator[Prediction]:
+        """As `predict`, one prediction at a time: memory does not grow with the number of images."""
+        if isinstance(images, str | Path | bytes | Image.Image):
+            raise ManylabelError("predict takes a list of images; for one image: predict([image])[0]")
+        todo = iter(images)
+        batches = iter(lambda: list(itertools.islice(todo, batch_size)), [])
+        first, second = next(batches, []), next(batches, [])
+        if not second:  # one batch: all threads work on it together
+            yield from self._batch(first, choice)
+            return
+        with self.network.side_by_side() as threads, ThreadPoolExecutor(threads) as pool:
+            todo_batches = itertools.chain([first, second], batches)
+            running = deque(pool.submit(self._batch, b, choice) for b in itertools.islice(todo_batches, 2 * threads))
+            try:
+                while running:
+                    yield from running.popleft().result()
+                    running.extend(pool.submit(self._batch, b, choice) for b in itertools.islice(todo_batches, 1))
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def read(self, image: Photo) -> NDArray[np.uint8]:
+        """An image prepared for `scores`, (size, size, 3); DamagedImage where it cannot be read.
+
+        Pixels and opened images are resized as they are; files may be decoded at a half or a quarter where that is
+        much larger than needed, as in training, so that the two may differ in the third decimal.
+        """
+        opened = _opened(image, self.network.at_least)
+        return to_array(opened, self.network.image_size, resize=self.network.resize)
+
     def scores(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """(B, C) logits of prepared images (size, size, 3), the same as training wrote to its score files."""
-        batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-        features = self.fast(batch)
-        if self.head is self.method:  # a frozen encoder: round the features as the cache stores them
-            grid = features.grid.half().float() if features.grid is not None else None
-            features = Features(grid, features.pooled.half().float(), features.size)
-        return self.head.scores(features).float().numpy()
+        return self.network.scores(np.stack(images))
 
-    def predict(self, images: Sequence[str | Path | Image.Image], *, batch_size: int = 32) -> list[Prediction]:
-        """A prediction for each image (path or PIL image), in order.
+    def _batch(self, images: Sequence[Photo], choice: Choice) -> list[Prediction]:
+        read = [self._read(image) for image in images]
+        good = [i for i in read if not isinstance(i, str)]
+        names = [str(image) if isinstance(image, str | Path) else "" for image in images]
+        scores = self.scores(good) if good else np.zeros((0, len(self.classes)), np.float32)
+        kept = [name for name, outcome in zip(names, read) if not isinstance(outcome, str)]
+        made = iter(predictions(self.classes, kept, scores, choice))
+        return [
+            Prediction(name, error=outcome) if isinstance(outcome, str) else next(made)
+            for name, outcome in zip(names, read)
+        ]
 
-        One that cannot be read gets its `error` and the rest go on.
-        """
-        if isinstance(images, str | Path | Image.Image):
-            raise ManylabelError("predict takes a list of images; for one image: predict([image])[0]")
-        return list(self.stream(images, batch_size=batch_size))
-
-    def stream(self, images: Sequence[str | Path | Image.Image], *, batch_size: int = 32) -> Iterator[Prediction]:
-        """As `predict`, one prediction at a time; the next batch is decoded while this one is computed."""
-        starts = range(0, len(images), batch_size)
-        with ThreadPoolExecutor() as pool:
-            waiting = [pool.submit(self._read, image) for image in images[:batch_size]]
-            for start in starts:
-                read = [job.result() for job in waiting]
-                waiting = [pool.submit(self._read, i) for i in images[start + batch_size : start + 2 * batch_size]]
-                yield from self._predict_batch(images[start : start + batch_size], read)
-
-    def read(self, image: str | Path | Image.Image) -> NDArray[np.uint8]:
-        """An image prepared for `scores`, (size, size, 3); DamagedImage where it cannot be read."""
-        enough = self.encoder.image_size if self.head is self.method else None  # as the cache decodes, or training
-        opened = upright_rgb(image) if isinstance(image, Image.Image) else read_image(image, at_least=enough)
-        return to_array(opened, self.encoder.image_size, resize=self.encoder.resize)
-
-    def _read(self, image: str | Path | Image.Image) -> NDArray[np.uint8] | str:
+    def _read(self, image: Photo) -> NDArray[np.uint8] | str:
         """The prepared image, or why there is none."""
         try:
             return self.read(image)
         except DamagedImage as error:
             return str(error)
 
-    def _predict_batch(
-        self, images: Sequence[str | Path | Image.Image], read: list[NDArray[np.uint8] | str]
-    ) -> Iterator[Prediction]:
-        good = [i for i in read if not isinstance(i, str)]
-        scores = iter(self.scores(good)) if good else iter(())
-        for image, outcome in zip(images, read, strict=True):
-            name = "" if isinstance(image, Image.Image) else str(image)
-            yield Prediction(name, error=outcome) if isinstance(outcome, str) else self._decide(name, next(scores))
+    @classmethod
+    def from_pretrained(cls, name: str | Path, *, revision: str | None = None, token: str | None = None) -> Model:
+        """The model of a folder, of an .onnx file, or of a repository OWNER/NAME of the Hugging Face hub."""
+        from manylabel import sharing
 
-    def _decide(self, image: str, scores: NDArray[np.float32]) -> Prediction:
-        p = self.probabilities(scores)
-        cut = self.probabilities(self.thresholds)
-        order = np.argsort(-p, kind="stable")
-        return Prediction(
-            image,
-            labels=tuple(self.names[i] for i in order if scores[i] >= self.thresholds[i]),
-            probabilities={self.names[i]: float(p[i]) for i in order},
-            thresholds={self.names[i]: float(cut[i]) for i in order},
-        )
+        return load(sharing.local(name, revision=revision, token=token))
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write the model folder: weights with the encoder's, config.json, labels.json, a model card; no pickle."""
+        from manylabel import sharing
+
+        return sharing.save(self, Path(folder))
+
+    def push_to_hub(
+        self, repository: str, *, private: bool = False, token: str | None = None, message: str = "Upload model"
+    ) -> str:
+        """Upload the model folder to the Hugging Face hub (extra: hf); returns its address."""
+        from manylabel import sharing
+
+        return sharing.push(self, repository, private=private, token=token, message=message)
 
 
-def load(run: str | Path) -> Model:
-    """The model of a run folder, ready to predict on the CPU.
+def load(path: str | Path) -> Model:
+    """The model of a run folder, a model folder or an .onnx file, ready to predict.
 
-    Raises ManylabelError where the folder holds no finished run, or the encoder's weights are not those of
-    training.
+    Raises ManylabelError where there is none, or where an encoder that is not in the folder has other weights now
+    than it was trained on.
     """
-    folder = Path(run)
-    if not (folder / "config.json").exists() or not (folder / "labels.json").exists():
-        raise ManylabelError(f"{folder} holds no finished run: it has no config.json and labels.json")
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
-    options = dict(config["encoder"])
-    encoder = encoders.load(
-        options["name"], image_size=options["image_size"], normalise=options["normalise"],
-        flip=options.get("flip", False),
-        pretrained=not options["finetune"],  # its own weights are in model.safetensors
-    )  # fmt: skip
-    method = _build(config, labels)
-    if options["finetune"]:
-        method = EndToEnd(encoder, method)
-    elif encoder.key != options["key"]:
-        raise ManylabelError(
-            f"{folder} was trained on features of {options['name']!r} with other weights or preprocessing than"
-            " are installed now; install the versions in its config.toml"
-        )
-    method.load_state_dict(load_file(folder / "model.safetensors"))
-    precision = "float32" if options["finetune"] else options["precision"]
-    return Model(encoder, method.eval(), labels, precision=precision)
+    path = Path(path)
+    if path.suffix == ".onnx":
+        from manylabel.export.runtime import load_onnx
+
+        return load_onnx(path)
+    from manylabel.network import load_network
+
+    return load_network(path)
 
 
-def _build(config: dict[str, Any], labels: dict[str, Any]) -> Method:
-    """The untrained method, with label vectors of the right shape in place of the text."""
-    options = {k: v for k, v in config["method"].items() if k not in ("name", "preset")}
-    module = methods.load(config["method"]["name"])
-    width = config["text_width"]
-    text = np.ones((len(labels["names"]), width), np.float32) if width else None
-    vocabulary = Vocabulary(
-        tuple(labels["names"]), np.asarray(labels["counts"], np.int64), text, images=labels["images"]
-    )
-    return module.build(configuration.fill(module.Config, options, "method"), vocabulary, config["encoder"]["width"])
+def _opened(image: Photo, at_least: int | None) -> Image.Image:
+    if isinstance(image, str | Path):
+        return read_image(image, at_least=at_least)
+    if isinstance(image, bytes):
+        return decode(image, "the image", at_least=at_least)
+    if isinstance(image, Image.Image):
+        return upright_rgb(image)
+    pixels = np.asarray(image)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or not pixels.size:
+        raise DamagedImage(f"expected pixels (H, W, 3) of uint8, got {pixels.shape} of {pixels.dtype}")
+    return Image.fromarray(pixels)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

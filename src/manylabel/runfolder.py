@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 
 from manylabel import config as configuration
 from manylabel import report
+from manylabel.classes import Classes, guarantee
 from manylabel.data import Dataset
 from manylabel.data.images import thumbnail_jpeg
 from manylabel.decisions.f1 import F1
 from manylabel.decisions.fixed import Fixed
 from manylabel.decisions.platt import Platt, sigmoid
 from manylabel.encoders import Encoder
+from manylabel.folderformat import FORMAT
 from manylabel.labels import ABSENT, PRESENT, ManylabelError, Vocabulary
 from manylabel.methods import Method
 from manylabel.metrics import evaluate
@@ -107,7 +109,7 @@ def finish(
         file.save(plan.out / f"scores-{part}.npz")
     checkpoint.write_tensors(plan.out / "model.safetensors", dict(method.state_dict()))
     write_json(plan.out / "config.json", model_config(plan, vocabulary, encoder, method))
-    write_json(plan.out / "labels.json", labels_file(vocabulary, decisions))
+    write_json(plan.out / "labels.json", make_classes(dataset, vocabulary, decisions, scored.get("val")).to_dict())
     write_rows(plan.out / "log.csv", outcome.log)
     numbers = measure(plan, vocabulary, outcome, decisions, scored)
     if numbers["part"] is not None:
@@ -157,15 +159,16 @@ def report_data(
     )  # fmt: skip
 
 
-def labels_file(vocabulary: Vocabulary, decisions: Decisions) -> dict[str, Any]:
-    """The content of labels.json: what the model knows of its classes; thresholds are on the logit scale."""
-    return {
-        "names": list(vocabulary.names), "kind": "logit",
-        "counts": np.asarray(vocabulary.counts).tolist(), "images": vocabulary.images,
-        "thresholds": decisions.thresholds.tolist(), "temperatures": decisions.temperatures.tolist(),
-        "biases": decisions.biases.tolist(), "hierarchy": None, "text_source": vocabulary.text_source,
-        "decision": decisions.rule,
-    }  # fmt: skip
+def make_classes(dataset: Dataset, vocabulary: Vocabulary, decisions: Decisions, val: ScoreFile | None) -> Classes:
+    """What labels.json holds: what the model knows of its classes; thresholds are on the logit scale."""
+    made = Classes(
+        vocabulary.names, decisions.thresholds, decisions.temperatures, decisions.biases,
+        counts=np.asarray(vocabulary.counts, np.int64), images=vocabulary.images, pairs=dataset.beside.parents,
+        aliases=dataset.beside.aliases, decision=decisions.rule, text_source=vocabulary.text_source,
+    )  # fmt: skip
+    if val is None or val.labels is None or not len(val.ids):
+        return made
+    return replace(made, guarantee=guarantee(made.calibrated(val.scores), val.labels))
 
 
 @dataclass(frozen=True)
@@ -200,7 +203,7 @@ def model_config(plan: Plan, vocabulary: Vocabulary, encoder: Encoder, method: M
     """What `manylabel.load` needs to build the model again."""
     sections = plan.sections()
     return {
-        "format": 1,
+        "format": FORMAT,
         "manylabel": metadata.version("manylabel"),
         "problem_type": "multi_label_classification",
         "id2label": {str(i): name for i, name in enumerate(vocabulary.names)},

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from manylabel.data import Dataset
 from manylabel.encoders.cache import encode
 from manylabel.labels import UNKNOWN, LabelTable, ManylabelError, did_you_mean
-from manylabel.loops.finetune import EndToEnd
 from manylabel.loops.score import score
 from manylabel.loops.sources import FeatureSource, ImageSource, Source
 from manylabel.model import Model
+from manylabel.network import Network
 from manylabel.scores import ScoreFile
 
 
@@ -27,7 +27,7 @@ def score_dataset(model: Model, dataset: Dataset, *, split: str | None = None) -
             raise ManylabelError(f"{dataset.source} has no part {split!r}.{did_you_mean(split, parts)}")
         dataset = dataset.rows(dataset.split == split)
     labels, notes = align(dataset.labels, model.names)
-    scores = score(model.method, source(model, dataset, labels))
+    scores = score(torch_network(model).method, source(model, dataset, labels))
     return ScoreFile(np.array(dataset.labels.ids), np.array(model.names), scores, "logit", labels), notes
 
 
@@ -44,12 +44,20 @@ def align(table: LabelTable, names: list[str]) -> tuple[NDArray[np.int8], list[s
     return labels, notes + ([f"the model does not know {', '.join(aside)}: left aside"] if aside else [])
 
 
+def torch_network(model: Model) -> Network:
+    """What scores whole data sets through the feature cache; an .onnx file has no such inside."""
+    if not isinstance(model.network, Network):
+        raise ManylabelError("scoring a data set needs a run or model folder, not an .onnx file")
+    return model.network
+
+
 def source(model: Model, dataset: Dataset, labels: NDArray[np.int8]) -> Source:
     """Cached features for a model on a frozen encoder; images for one with its own."""
-    if isinstance(model.method, EndToEnd):
-        return ImageSource(dataset.paths, labels, model.encoder)
-    cached = encode(dataset.paths, model.encoder, precision=model.precision)
+    network = torch_network(model)
+    if not network.frozen:
+        return ImageSource(dataset.paths, labels, network.encoder)
+    cached = encode(dataset.paths, network.encoder, precision=network.precision)
     if cached.errors:
         told = [f"{dataset.place(row)}: {reason}" for row, reason in sorted(cached.errors.items())[:20]]
         raise ManylabelError(f"{len(cached.errors)} images cannot be read:\n  " + "\n  ".join(told))
-    return FeatureSource(cached, np.arange(len(dataset)), labels, grid=model.method.needs_grid)
+    return FeatureSource(cached, np.arange(len(dataset)), labels, grid=network.method.needs_grid)

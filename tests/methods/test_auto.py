@@ -418,7 +418,7 @@ def test_a_run_folder_tells_the_choice_and_predicts_what_it_scored(photos, tmp_p
     predictions = model.predict([photos.parent / image for image in scores.ids])
     for prediction, z in zip(predictions, scores.scores):
         got = [prediction.probabilities[name] for name in scores.names]
-        np.testing.assert_allclose(got, model.probabilities(z), atol=2e-5)
+        np.testing.assert_allclose(got, model.classes.probabilities(z), atol=2e-5)
 
 
 def test_finetuning_is_refused(photos, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -81,19 +82,10 @@ class Risk:
         self.images = len(cells)
         if not self.images:
             raise ManylabelError(f"no image has a known {'positive' if self.of == 'recall' else 'cell'}")
-        self.threshold = self._conformal(cells, labels) if self.method == "crc" else self._tested(cells, labels)
+        self.threshold = (
+            _conformal(cells, labels, [self.wanted])[0] if self.method == "crc" else self._tested(cells, labels)
+        )
         return self
-
-    def _conformal(self, scores: Array, labels: NDArray[np.int8]) -> float:
-        """The highest positive's score at which enough is found; a threshold between two of them finds no more."""
-        present = labels == PRESENT
-        share = (present / present.sum(axis=1, keepdims=True))[present]  # what each positive adds to the mean recall
-        found = scores[present]
-        order = np.argsort(-found, kind="stable")
-        ends = np.flatnonzero(np.append(np.diff(found[order]) != 0, True))
-        missed = self.images - np.cumsum(share[order])[ends]
-        good = missed + 1 <= (1 - self.wanted) * (self.images + 1) + 1e-9
-        return float(found[order][ends[np.argmax(good)]]) if good.any() else -NEVER
 
     def _tested(self, scores: Array, labels: NDArray[np.int8]) -> float:
         """The last of the thresholds, from the safe end, whose risk is shown to be low enough."""
@@ -135,6 +127,36 @@ class Risk:
         rule.threshold = ends[data["threshold"]] if data["threshold"] in ends else float(data["threshold"])
         rule.images = data["images"]
         return rule
+
+
+def recall_cuts(
+    scores: NDArray[np.floating], labels: NDArray[np.int8], wanted: Sequence[float]
+) -> tuple[int, list[float]]:  # fmt: skip
+    """How many images have a known positive, and the threshold of `Risk(w)` for each w in `wanted`, at one sorting.
+
+    >>> recall_cuts(np.array([[0.1, 0.9], [0.3, 0.2]]), np.array([[-1, 1], [1, -1]], np.int8), [0.2, 0.7])
+    (2, [0.9, -inf])
+    """
+    scores = check(scores, labels)
+    judged = (labels == PRESENT).any(axis=1)
+    if not judged.any():
+        return 0, [-NEVER] * len(wanted)
+    return int(judged.sum()), _conformal(np.asarray(scores[judged], np.float64), labels[judged], wanted)
+
+
+def _conformal(scores: Array, labels: NDArray[np.int8], wanted: Sequence[float]) -> list[float]:
+    """The highest positive's score at which enough is found; a threshold between two of them finds no more."""
+    present, images = labels == PRESENT, len(scores)
+    share = (present / present.sum(axis=1, keepdims=True))[present]  # what each positive adds to the mean recall
+    found = scores[present]
+    order = np.argsort(-found, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(found[order]) != 0, True))
+    missed = images - np.cumsum(share[order])[ends]
+    cuts = []
+    for recall in wanted:
+        good = missed + 1 <= (1 - recall) * (images + 1) + 1e-9
+        cuts.append(float(found[order][ends[np.argmax(good)]]) if good.any() else -NEVER)
+    return cuts
 
 
 def hoeffding_bentkus(mean: float, number: int, limit: float) -> float:

@@ -51,7 +51,7 @@ class LabelDecoder(nn.Module):
 
     def attend(self, patches: Tensor, queries: Tensor) -> Tensor:
         """Q2 (B, K, d): what each query found in the patches, with the query itself."""
-        batch, width = len(patches), patches.shape[-1]
+        batch, width = patches.shape[0], patches.shape[-1]  # not len(): a traced batch has no fixed size
         dropping = self.training and self.drop.p > 0
         queries = queries.expand(batch if dropping else 1, -1, -1)  # (B or 1, K, d)
         queries = self.norm1(queries + self.drop(queries))

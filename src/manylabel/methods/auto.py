@@ -93,6 +93,7 @@ class Auto(Method):
         self, systems: dict[str, Method], left_out: dict[str, str], vocabulary: Vocabulary, config: Config
     ) -> None:
         super().__init__()
+        self.fixed: list[float] | None = None
         self.config, self.left_out, self.images = config, left_out, vocabulary.images
         self.systems = nn.ModuleDict(systems)
         self.needs_grid = any(system.needs_grid for system in systems.values())
@@ -103,10 +104,16 @@ class Auto(Method):
         self.register_buffer("slope", torch.ones(classes))
         self.register_buffer("shift", torch.zeros(classes))
 
+    def train(self, mode: bool = True) -> Auto:
+        """In evaluation mode the weights are plain numbers, so that a traced program leaves systems of weight 0 out."""
+        self.fixed = None if mode else self.weight.tolist()
+        return super().train(mode)
+
     def scores(self, inputs: Features) -> Tensor:
         """(B, C) logits; a system of weight 0 is not computed."""
         total = torch.zeros_like(self.shift)
-        for k, (weight, system) in enumerate(zip(self.weight.tolist(), self.systems.values())):
+        weights = self.weight.tolist() if self.fixed is None else self.fixed
+        for k, (weight, system) in enumerate(zip(weights, self.systems.values())):
             if weight:
                 total = total + weight * (cast(Method, system).scores(inputs) - self.mean[k]) / self.std[k]
         return total * self.slope + self.shift
