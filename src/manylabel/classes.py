@@ -107,7 +107,10 @@ class Classes:
             return self.thresholds
         kept = self.guarantee.get("recall", {}).get("cuts", {})
         if not kept:
-            raise ManylabelError("this model keeps no guaranteed recall: it was trained without validation images")
+            raise ManylabelError(
+                "this model keeps no guaranteed recall: it was trained without validation images, or by a manylabel"
+                " that kept none; fit one with `manylabel tune SCORES --rule risk=0.9` and give --decisions"
+            )
         enough = [text for text in sorted(kept) if float(text) >= wanted - 1e-9]
         if not 0 < wanted < 1 or not enough:
             raise ManylabelError(f"a recall can be guaranteed up to {max(kept)}, got {wanted}")

@@ -30,7 +30,8 @@ from manylabel.folderformat import FORMAT
 from manylabel.labels import ABSENT, PRESENT, ManylabelError, Vocabulary
 from manylabel.methods import Method
 from manylabel.metrics import evaluate
-from manylabel.parts import checkpoint
+from manylabel.parts.checkpoint import write_tensors
+from manylabel.parts.files import write_json, write_text
 from manylabel.parts.settings import Fit
 from manylabel.plan import Plan, data_name
 from manylabel.scores import ScoreFile
@@ -62,7 +63,7 @@ def claim(plan: Plan, dataset: Dataset, *, resume: bool) -> None:
 
 def begin(plan: Plan, dataset: Dataset) -> None:
     """Write config.toml, and split.csv: which image is in which part."""
-    checkpoint.write_text(
+    write_text(
         plan.out / "config.toml",
         tomli_w.dumps({**plan.sections(), "run": _made(plan, dataset), "versions": versions()}),
     )
@@ -107,7 +108,7 @@ def finish(
     decisions = fit_decisions(plan, scored.get("val"), len(vocabulary))
     for part, file in scored.items():
         file.save(plan.out / f"scores-{part}.npz")
-    checkpoint.write_tensors(plan.out / "model.safetensors", dict(method.state_dict()))
+    write_tensors(plan.out / "model.safetensors", dict(method.state_dict()))
     write_json(plan.out / "config.json", model_config(plan, vocabulary, encoder, method))
     write_json(plan.out / "labels.json", make_classes(dataset, vocabulary, decisions, scored.get("val")).to_dict())
     write_rows(plan.out / "log.csv", outcome.log)
@@ -220,14 +221,10 @@ def model_config(plan: Plan, vocabulary: Vocabulary, encoder: Encoder, method: M
     }
 
 
-def write_json(path: Path, content: Any) -> None:
-    checkpoint.write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     """A CSV of dicts, whose columns are all keys met."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, fieldnames=list(dict.fromkeys(key for row in rows for key in row)))
     writer.writeheader()
     writer.writerows(rows)
-    checkpoint.write_text(path, buffer.getvalue())
+    write_text(path, buffer.getvalue())

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from manylabel import card
 from manylabel.folderformat import FORMAT
 from manylabel.labels import ManylabelError
-from manylabel.parts import checkpoint
+from manylabel.parts.checkpoint import write_tensors
+from manylabel.parts.files import write_json, write_text
 
 if TYPE_CHECKING:
     from manylabel.model import Model
@@ -34,14 +35,14 @@ def save(model: Model, folder: Path) -> Path:
         raise ManylabelError(f"{folder} holds other files; choose another folder, or an empty one")
     folder.mkdir(parents=True, exist_ok=True)
     config = _config(model, folder)
-    checkpoint.write_tensors(folder / "model.safetensors", dict(network.method.state_dict()))
-    _write(folder / "config.json", config)
-    _write(folder / "labels.json", model.classes.to_dict())
-    _write(folder / "preprocessor_config.json", preprocessing(network.encoder))
+    write_tensors(folder / "model.safetensors", dict(network.method.state_dict()))
+    write_json(folder / "config.json", config)
+    write_json(folder / "labels.json", model.classes.to_dict())
+    write_json(folder / "preprocessor_config.json", preprocessing(network.encoder))
     metrics = {k: v for k, v in model.about.get("metrics", {}).items() if k not in NEVER}
     if metrics:
-        _write(folder / "metrics.json", metrics)
-    checkpoint.write_text(folder / "README.md", card.write(model.classes, config, metrics))
+        write_json(folder / "metrics.json", metrics)
+    write_text(folder / "README.md", card.write(model.classes, config, metrics))
     return folder
 
 
@@ -53,7 +54,7 @@ def _config(model: Model, folder: Path) -> dict[str, Any]:
         return kept
     name = network.encoder.name
     if not name.startswith("file:"):
-        checkpoint.write_tensors(folder / "encoder.safetensors", dict(network.encoder.state_dict()))
+        write_tensors(folder / "encoder.safetensors", dict(network.encoder.state_dict()))
         return kept
     file = Path(name.removeprefix("file:"))
     if file.suffix != ".onnx":
@@ -108,9 +109,3 @@ def _hub() -> Any:
     except ImportError:
         raise ManylabelError("this needs huggingface_hub: pip install 'manylabel[hf]'") from None
     return huggingface_hub
-
-
-def _write(path: Path, content: Any) -> None:
-    import json
-
-    checkpoint.write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

@@ -16,6 +16,7 @@ from manylabel.cli import (
     doctoring,
     evaluating,
     making,
+    predicting,
     splitting,
     tuning,
     using,
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 for command in (
     making.demo, doctoring.doctor, converting.convert, conditioning.condition, splitting.split, making.train,
-    using.score, using.predict, evaluating.evaluate, tuning.tune, auditing.audit, comparing.compare,
+    using.score, predicting.predict, evaluating.evaluate, tuning.tune, auditing.audit, comparing.compare,
     catalogue.methods, catalogue.encoders, catalogue.objectives,
 ):  # fmt: skip
     app.command()(command)

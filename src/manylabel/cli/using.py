@@ -1,9 +1,8 @@
-"""`score` and `predict`: a trained run on images."""
+"""`score`: a trained run on a data set."""
 
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -66,43 +65,3 @@ def as_trained(run: Path, dataset: Dataset) -> Dataset:
             f"note: {len(new):,} images were not there in training and belong to no part: {new[0]}, ...", err=True
         )
     return replace(dataset, split=np.array([parts.get(image, "") for image in dataset.labels.ids], dtype=np.str_))
-
-
-def predict(
-    run: Annotated[Path, typer.Argument(help="Run folder.", metavar="RUN")],
-    images: Annotated[list[Path], typer.Argument(help="Images, or folders of images.", metavar="IMAGE...")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per image and line.")] = False,
-) -> None:
-    """Name what is in images: calibrated probabilities, and decisions with per-class thresholds.
-
-    Example: `manylabel predict runs/x photo.jpg --json`
-    """
-    from manylabel.model import load
-
-    files = expand(images)
-    failed = 0
-    for prediction in load(run).stream(files):
-        failed += prediction.error is not None
-        if as_json:
-            typer.echo(json.dumps(prediction.as_dict(), ensure_ascii=False))
-        elif prediction.error:
-            typer.secho(f"{prediction.image}: error: {prediction.error}", fg="red", err=True)
-        else:
-            named = [f"{n} {100 * prediction.probabilities[n]:.0f} %" for n in prediction.labels]
-            typer.echo(f"{prediction.image}: {', '.join(named) or '(no label)'}")
-    if failed:
-        typer.secho(f"{failed} of {len(files)} images could not be read", fg="red", err=True)
-        raise typer.Exit(1)
-
-
-def expand(paths: list[Path]) -> list[Path]:
-    """Files as they are, folders as the images below them in order of name."""
-    from manylabel.data.dataset import IMAGE_ENDINGS
-
-    files: list[Path] = []
-    for path in paths:
-        below = sorted(f for f in path.rglob("*") if f.suffix.lower() in IMAGE_ENDINGS) if path.is_dir() else [path]
-        if not below:
-            raise ManylabelError(f"there is no image in {path}")
-        files.extend(below)
-    return files

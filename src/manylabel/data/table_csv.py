@@ -102,9 +102,9 @@ def _leave_nameless(sheet: Sheet, column: str) -> None:
     if nameless:
         said = [f"row {sheet.lines[r]}" for r in nameless]
         sheet.mistakes.append(several(said, "row names no image, left out", "rows name no image, left out"))
-        kept = [r for r in range(len(sheet.rows)) if r not in set(nameless)]
+        lost = set(nameless)
+        kept = [r for r in range(len(sheet.rows)) if r not in lost]
         sheet.rows, sheet.lines = [sheet.rows[r] for r in kept], [sheet.lines[r] for r in kept]
-        sheet.__dict__.pop("_columns", None)
 
 
 def _wide(sheet: Sheet, roles: Roles, reading: Reading, grouped: list[list[int]]) -> Made:
@@ -161,8 +161,8 @@ def find_roles(sheet: Sheet, columns: Sequence[str] = ()) -> Roles:
             raise ManylabelError(f"{sheet.path}: there is no column {column!r}.{did_you_mean(column, sheet.header)}")
     if not sheet.rows:
         raise ManylabelError(f"{sheet.path} has a header and no rows: expected one row per image")
-    plain = {name.lower().replace(" ", "_"): name for name in sheet.header if name not in columns}
-    image = _image_column(sheet, plain)
+    plain = plain_names(sheet, columns)
+    image = image_column(sheet, columns)
     notes = [] if image.lower() == "image" else [f"The image is in column {image!r}."]
     open_names = {word: name for word, name in plain.items() if name != image}
     split = next((open_names[w] for w in SPLIT if w in open_names and _says_parts(sheet, open_names[w])), None)
@@ -177,8 +177,14 @@ def find_roles(sheet: Sheet, columns: Sequence[str] = ()) -> Roles:
     return Roles(image, split, labels, rest, notes)
 
 
-def _image_column(sheet: Sheet, plain: dict[str, str]) -> str:
+def plain_names(sheet: Sheet, columns: Sequence[str]) -> dict[str, str]:
+    """The column of each name written plainly, but those in `columns`."""
+    return {name.lower().replace(" ", "_"): name for name in sheet.header if name not in columns}
+
+
+def image_column(sheet: Sheet, columns: Sequence[str] = ()) -> str:
     """The column with such a name (picture may also be a class), or the one whose every cell is an image's name."""
+    plain = plain_names(sheet, columns)
     named = [plain[word] for word in IMAGE if word in plain]
     if len(named) == 1:
         return named[0]

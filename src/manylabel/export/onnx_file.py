@@ -22,6 +22,7 @@ from manylabel.encoders.torchvision_repair import import_extra
 from manylabel.export.graph import INPUT, OUTPUTS, traced
 from manylabel.labels import ManylabelError
 from manylabel.model import Model
+from manylabel.parts.files import write_bytes
 
 FORMAT = 1
 OPSET = 20
@@ -38,10 +39,7 @@ def write(model: Model, path: str | Path) -> Path:
     resized_inside(onnx, proto, model.network.image_size)
     described(onnx, proto, model)
     onnx.checker.check_model(proto)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.write_bytes(proto.SerializeToString())
-    unfinished.replace(path)
+    write_bytes(path, proto.SerializeToString())
     return path
 
 

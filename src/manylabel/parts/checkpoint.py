@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +11,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from manylabel.labels import ManylabelError
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a file in one step: a reader, a run killed here or a full disk leaves the old file or the new one."""
-    draft = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(draft, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise ManylabelError(f"cannot write {path}: {error.strerror}; what was written before is kept") from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a text file in one step."""
-    write_bytes(path, text.encode("utf-8"))
+from manylabel.parts.files import write_bytes, write_text
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
