@@ -2,7 +2,7 @@
 
 >>> import manylabel
 >>> sorted(manylabel.__all__)
-['LabelTable', 'ManylabelError', 'Vocabulary', 'load', 'read', 'train']
+['LabelTable', 'ManylabelError', 'MultiLabelClassifier', 'Vocabulary', 'load', 'read', 'train']
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from manylabel.data import Dataset
+    from manylabel.estimator import MultiLabelClassifier
     from manylabel.model import Model
 
 __version__ = "0.1.0"
-__all__ = ["LabelTable", "ManylabelError", "Vocabulary", "load", "read", "train"]
+__all__ = ["LabelTable", "ManylabelError", "MultiLabelClassifier", "Vocabulary", "load", "read", "train"]
 
 # The functions import what they need when called: `import manylabel` costs no torch.
 
@@ -46,3 +47,16 @@ def load(run: str | Path) -> Model:
     from manylabel.model import load as load_model
 
     return load_model(run)
+
+
+def __getattr__(name: str) -> Any:
+    """`MultiLabelClassifier` brings scikit-learn (extra: sklearn) and torch only where it is asked for."""
+    if name != "MultiLabelClassifier":
+        raise AttributeError(f"module 'manylabel' has no attribute {name!r}")
+    try:
+        from manylabel.estimator import MultiLabelClassifier
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] != "sklearn":
+            raise
+        raise ManylabelError("this needs scikit-learn: pip install 'manylabel[sklearn]'") from None
+    return MultiLabelClassifier

@@ -9,11 +9,11 @@ from __future__ import annotations
 import itertools
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ from manylabel.prediction import Choice, Prediction, predictions
 Photo = str | Path | bytes | Image.Image | NDArray[np.uint8]
 """A path, the bytes of an image file, an opened image, or its pixels (H, W, 3) uint8."""
 PLAIN = Choice()
+Answer = TypeVar("Answer")
+Work = Callable[[Sequence[Photo]], Sequence[Answer]]
 BATCH = 8  # images a worker takes at once: the maps of more do not fit a core's cache
 
 
@@ -82,19 +84,27 @@ class Model:
         """As `predict`, one prediction at a time: memory does not grow with the number of images."""
         if isinstance(images, str | Path | bytes | Image.Image):
             raise ManylabelError("predict takes a list of images; for one image: predict([image])[0]")
+        return self._side_by_side(images, lambda batch: self._predicted(batch, choice), batch_size)
+
+    def scored(self, images: Iterable[Photo]) -> Iterator[NDArray[np.float32] | str]:
+        """The logits (C,) of each image, or why it cannot be read."""
+        return self._side_by_side(images, self._scored, BATCH)
+
+    def _side_by_side(self, images: Iterable[Photo], work: Work[Answer], size: int) -> Iterator[Answer]:
+        """What `work` makes of batches, in order; several batches are worked on at once, each by one thread."""
         todo = iter(images)
-        batches = iter(lambda: list(itertools.islice(todo, batch_size)), [])
+        batches = iter(lambda: list(itertools.islice(todo, size)), [])
         first, second = next(batches, []), next(batches, [])
         if not second:  # one batch: all threads work on it together
-            yield from self._batch(first, choice)
+            yield from work(first)
             return
         with self.network.side_by_side() as threads, ThreadPoolExecutor(threads) as pool:
-            todo_batches = itertools.chain([first, second], batches)
-            running = deque(pool.submit(self._batch, b, choice) for b in itertools.islice(todo_batches, 2 * threads))
+            every = itertools.chain([first, second], batches)
+            running = deque(pool.submit(work, batch) for batch in itertools.islice(every, 2 * threads))
             try:
                 while running:
                     yield from running.popleft().result()
-                    running.extend(pool.submit(self._batch, b, choice) for b in itertools.islice(todo_batches, 1))
+                    running.extend(pool.submit(work, batch) for batch in itertools.islice(every, 1))
             finally:
                 pool.shutdown(cancel_futures=True)
 
@@ -104,27 +114,32 @@ class Model:
         Pixels and opened images are resized as they are; files may be decoded at a half or a quarter where that is
         much larger than needed, as in training, so that the two may differ in the third decimal.
         """
-        opened = _opened(image, self.network.at_least)
-        return to_array(opened, self.network.image_size, resize=self.network.resize)
+        network = self.network
+        return to_array(opened(image, network.at_least), network.image_size, resize=network.resize)
 
     def scores(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """(B, C) logits of prepared images (size, size, 3), the same as training wrote to its score files."""
         return self.network.scores(np.stack(images))
 
-    def _batch(self, images: Sequence[Photo], choice: Choice) -> list[Prediction]:
-        read = [self._read(image) for image in images]
+    def _scored(self, images: Sequence[Photo]) -> list[NDArray[np.float32] | str]:
+        read = [self.attempt(image) for image in images]
         good = [i for i in read if not isinstance(i, str)]
+        scores = iter(self.scores(good) if good else ())
+        return [outcome if isinstance(outcome, str) else next(scores) for outcome in read]
+
+    def _predicted(self, images: Sequence[Photo], choice: Choice) -> list[Prediction]:
+        outcomes = self._scored(images)
         names = [str(image) if isinstance(image, str | Path) else "" for image in images]
-        scores = self.scores(good) if good else np.zeros((0, len(self.classes)), np.float32)
-        kept = [name for name, outcome in zip(names, read) if not isinstance(outcome, str)]
-        made = iter(predictions(self.classes, kept, scores, choice))
+        good = [place for place, outcome in enumerate(outcomes) if not isinstance(outcome, str)]
+        scores = np.array([outcomes[place] for place in good], np.float32).reshape(len(good), len(self.classes))
+        made = iter(predictions(self.classes, [names[place] for place in good], scores, choice))
         return [
             Prediction(name, error=outcome) if isinstance(outcome, str) else next(made)
-            for name, outcome in zip(names, read)
+            for name, outcome in zip(names, outcomes)
         ]
 
-    def _read(self, image: Photo) -> NDArray[np.uint8] | str:
-        """The prepared image, or why there is none."""
+    def attempt(self, image: Photo) -> NDArray[np.uint8] | str:
+        """As `read`, but the reason instead of an error where the image cannot be read."""
         try:
             return self.read(image)
         except DamagedImage as error:
@@ -168,7 +183,8 @@ def load(path: str | Path) -> Model:
     return load_network(path)
 
 
-def _opened(image: Photo, at_least: int | None) -> Image.Image:
+def opened(image: Photo, at_least: int | None = None) -> Image.Image:
+    """An image upright and RGB, whatever it came as; DamagedImage where it cannot be read. See `read_image`."""
     if isinstance(image, str | Path):
         return read_image(image, at_least=at_least)
     if isinstance(image, bytes):

@@ -84,6 +84,8 @@ def load_network(folder: Path) -> Model:
     """The model of a run folder or model folder, on the CPU."""
     config, labels = folderformat.read(folder)
     options = dict(config["encoder"])
+    if options["name"] is None:
+        raise ManylabelError(f"{folder} was trained on features, not photographs: MultiLabelClassifier.load reads it")
     classes = Classes.from_dict(labels)
     inside = folder / "encoder.safetensors"
     encoder = encoders.load(
@@ -91,7 +93,7 @@ def load_network(folder: Path) -> Model:
         pretrained=not options["finetune"] and not inside.exists(),  # else its weights are in the folder
     )  # fmt: skip
     if inside.exists():
-        _fill(encoder, inside)
+        fill(encoder, inside)
     method = build(config, classes)
     if options["finetune"]:
         method = EndToEnd(encoder, method)
@@ -100,7 +102,7 @@ def load_network(folder: Path) -> Model:
             f"{folder} was trained on features of {options['name']!r} with other weights or preprocessing than"
             " are installed now; install the versions in its config.toml"
         )
-    _fill(method, folder / "model.safetensors")
+    fill(method, folder / "model.safetensors")
     precision = "float32" if options["finetune"] else options["precision"]
     return Model(Network(encoder, method.eval(), precision=precision), classes, about(folder, config))
 
@@ -111,7 +113,8 @@ def about(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     return config | ({"metrics": json.loads(metrics.read_text(encoding="utf-8"))} if metrics.exists() else {})
 
 
-def _fill(module: nn.Module, file: Path) -> None:
+def fill(module: nn.Module, file: Path) -> None:
+    """Load the weights of `file`; ManylabelError where they are missing, damaged or of another model."""
     try:
         module.load_state_dict(load_file(file))
     except FileNotFoundError:

@@ -105,11 +105,14 @@ def finish(
     scored: dict[str, ScoreFile], encoder: Encoder,
 ) -> None:  # fmt: skip
     """Decide, measure, report and write everything the run folder holds; metrics.json last: it marks the end."""
-    decisions = fit_decisions(plan, scored.get("val"), len(vocabulary))
+    decisions, notes = fit_decisions(scored.get("val"), len(vocabulary))
+    plan.notes.extend(notes)
     for part, file in scored.items():
         file.save(plan.out / f"scores-{part}.npz")
     write_tensors(plan.out / "model.safetensors", dict(method.state_dict()))
-    write_json(plan.out / "config.json", model_config(plan, vocabulary, encoder, method))
+    # a method that chooses options itself holds what it chose
+    own = {**plan.sections()["method"], **configuration.as_plain(getattr(method, "config", plan.method_config))}
+    write_json(plan.out / "config.json", model_config(encoder_section(plan, encoder), own, vocabulary))
     write_json(plan.out / "labels.json", make_classes(dataset, vocabulary, decisions, scored.get("val")).to_dict())
     write_rows(plan.out / "log.csv", outcome.log)
     numbers = measure(plan, vocabulary, outcome, decisions, scored)
@@ -182,41 +185,40 @@ class Decisions:
     biases: NDArray[np.float64]
 
 
-def fit_decisions(plan: Plan, val: ScoreFile | None, classes: int) -> Decisions:
-    """F1 thresholds and Platt calibration on validation; where it cannot tell, logit 0 and the plain sigmoid."""
-    thresholds, rule = np.zeros(classes), Fixed(0.0).to_dict()
+def fit_decisions(val: ScoreFile | None, classes: int) -> tuple[Decisions, list[str]]:
+    """F1 thresholds and Platt calibration on validation, and notes; where it cannot tell, logit 0 and plain sigmoid."""
+    thresholds, rule, notes = np.zeros(classes), Fixed(0.0).to_dict(), []
     temperatures, biases = np.ones(classes), np.zeros(classes)
     labels = val.labels if val is not None and val.labels is not None else np.zeros((0, classes), np.int8)
     if val is not None and (labels == PRESENT).any():
         decide = F1().fit(val.scores, labels)
         thresholds, rule = decide.thresholds, decide.to_dict()
     else:
-        plan.notes.append("no positive label to validate on: the threshold of every class is probability 0.5")
+        notes.append("no positive label to validate on: the threshold of every class is probability 0.5")
     if val is not None and (labels == PRESENT).any() and (labels == ABSENT).any():
         calibrate = Platt().fit(val.scores, labels)
         temperatures, biases = calibrate.temperatures, calibrate.biases
     else:
-        plan.notes.append("no positive and negative labels to validate on: probabilities are not calibrated")
-    return Decisions(rule, thresholds, temperatures, biases)
+        notes.append("no positive and negative labels to validate on: probabilities are not calibrated")
+    return Decisions(rule, thresholds, temperatures, biases), notes
 
 
-def model_config(plan: Plan, vocabulary: Vocabulary, encoder: Encoder, method: Method) -> dict[str, Any]:
+def encoder_section(plan: Plan, encoder: Encoder) -> dict[str, Any]:
+    """The section `encoder` of config.json."""
+    own = {"key": encoder.key, "width": encoder.width, "image_size": encoder.image_size}
+    return {**plan.sections()["encoder"], **own}
+
+
+def model_config(encoder: dict[str, Any], method: dict[str, Any], vocabulary: Vocabulary) -> dict[str, Any]:
     """What `manylabel.load` needs to build the model again."""
-    sections = plan.sections()
     return {
         "format": FORMAT,
         "manylabel": metadata.version("manylabel"),
         "problem_type": "multi_label_classification",
         "id2label": {str(i): name for i, name in enumerate(vocabulary.names)},
         "label2id": {name: i for i, name in enumerate(vocabulary.names)},
-        "encoder": {
-            **sections["encoder"],
-            "key": encoder.key,
-            "width": encoder.width,
-            "image_size": encoder.image_size,
-        },
-        # a method that chooses options itself holds what it chose
-        "method": {**sections["method"], **configuration.as_plain(getattr(method, "config", plan.method_config))},
+        "encoder": encoder,
+        "method": method,
         "text_width": 0 if vocabulary.text is None else int(vocabulary.text.shape[1]),
     }
 

@@ -80,7 +80,7 @@ def predict(
 
 
 def predicted(model: Model, wanted: Sequence[Picked], choice: Choice) -> Iterator[Prediction]:
-    """The predictions, under the names the images were asked for by; with a bar where they are not shown as they come."""
+    """The predictions under the names the images were asked for by; with a bar unless they are seen as they come."""
     from manylabel.progress import bar
 
     with bar("predict", len(wanted), shown=len(wanted) > 8 and not sys.stdout.isatty()) as advance:

@@ -64,6 +64,29 @@ class FeatureSource:
         return torch.from_numpy(self.cached.pooled(self.rows))
 
 
+class ArraySource:
+    """Features in memory.
+
+    Arguments:
+        features: of N rows.
+        labels: (N, C) int8.
+    """
+
+    def __init__(self, features: Features, labels: NDArray[np.int8]) -> None:
+        self.features, self.labels = features, torch.from_numpy(np.ascontiguousarray(labels))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, index: NDArray[np.int64], epoch: int = 0) -> Batch:
+        where, grid = torch.from_numpy(np.asarray(index)), self.features.grid
+        some = Features(None if grid is None else grid[where], self.features.pooled[where], self.features.size)
+        return Batch(some, self.labels[where], where)
+
+    def pooled(self) -> Tensor:
+        return self.features.pooled
+
+
 class ImageSource:
     """Images read from disk, for training the encoder too.
 
