@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -15,8 +16,11 @@ from manylabel.cli import (
     converting,
     doctoring,
     evaluating,
+    explaining,
+    exporting,
     making,
     predicting,
+    serving,
     splitting,
     tuning,
     using,
@@ -32,14 +36,17 @@ app = typer.Typer(
 )
 for command in (
     making.demo, doctoring.doctor, converting.convert, conditioning.condition, splitting.split, making.train,
-    using.score, predicting.predict, evaluating.evaluate, tuning.tune, auditing.audit, comparing.compare,
-    catalogue.methods, catalogue.encoders, catalogue.objectives,
+    using.score, predicting.predict, explaining.explain, exporting.export, serving.serve, evaluating.evaluate,
+    tuning.tune, auditing.audit, comparing.compare, catalogue.methods, catalogue.encoders, catalogue.objectives,
 ):  # fmt: skip
     app.command()(command)
 
 
 def main() -> None:
     """Run the command line; a user's mistake ends with one clear message and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may be no text
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except ManylabelError as error:

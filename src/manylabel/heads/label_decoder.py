@@ -62,6 +62,14 @@ class LabelDecoder(nn.Module):
         )  # (B, heads, K, d / heads)
         return self.norm2(queries + self.drop(self.out(read.transpose(1, 2).flatten(2))))
 
+    def attention(self, patches: Tensor, queries: Tensor) -> Tensor:
+        """(B, heads, K, P) weights of the queries on the patches, which sum to 1 along the last axis; no dropout."""
+        width = patches.shape[-1]
+        q = F.linear(self.norm1(2 * queries), self.qkv.weight[:width], self.qkv.bias[:width])
+        k = F.linear(patches, self.qkv.weight[width : 2 * width], self.qkv.bias[width : 2 * width])
+        weights = self._split(q[None]) @ self._split(k).transpose(-1, -2) * (width // self.heads) ** -0.5
+        return weights.softmax(-1)
+
     def feed(self, tokens: Tensor) -> Tensor:
         """H (B, K, d) of Q2 (B, K, d)."""
         hidden = self.drop(F.relu(self.ffn1(tokens)))

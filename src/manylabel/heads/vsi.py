@@ -142,10 +142,23 @@ class VSI(nn.Module):
         a, last = self._attended(patches, prompts)
         return last.feed_and_dot(a, prompts)
 
+    def attention(self, patches: Tensor, prompts: Tensor) -> Tensor:
+        """(B, C, P) weights of each prompt on the patches in the last layer, the mean over its heads.
+
+        What is missing to a sum of 1 is the prompts' attention to prompts.
+        """
+        patches, prompts, last = self._before_last(patches, prompts)
+        return last.attention(patches, prompts).mean(1)[..., : patches.shape[1]]
+
     def _attended(self, patches: Tensor, prompts: Tensor) -> tuple[Tensor, VSILayer]:
         """The prompts' A (B, C, d) of the last layer, and that layer, which is to feed them."""
+        patches, prompts, last = self._before_last(patches, prompts)
+        return last(patches, prompts, last=True)[1], last
+
+    def _before_last(self, patches: Tensor, prompts: Tensor) -> tuple[Tensor, Tensor, VSILayer]:
+        """What enters the last layer, and that layer."""
         *before, last = cast(list[VSILayer], list(self.layers))
         for layer in before:
             patches, a = layer(patches, prompts, last=False)
             prompts = layer.feed(a)
-        return last(patches, prompts, last=True)[1], last
+        return patches, prompts, last

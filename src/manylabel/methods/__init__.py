@@ -41,6 +41,13 @@ class Method(nn.Module):
         """(B, C) logits."""
         raise TypeError(f"{type(self).__name__} must define scores(inputs)")
 
+    def evidence(self, inputs: Features) -> Tensor | None:
+        """(B, C, P) of how much each patch of the grid speaks for each class, or None where the method cannot say.
+
+        Any scale; below 0 a patch speaks against the class. `manylabel explain` shows it. By default None.
+        """
+        return None
+
     def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
         """Optimiser groups, each with its peak `lr`; by default everything trainable at `lr`."""
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": lr}]

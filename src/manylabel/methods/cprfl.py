@@ -164,6 +164,11 @@ class CPRFL(Method):
         classifier = prompts if self.config.classifier_path else prompts.detach()
         return torch.einsum("bcd,cd->bc", refined, classifier)
 
+    def evidence(self, inputs: Features) -> Tensor | None:
+        """(B, C, P) attention of each prompt on the patches, see `VSI.attention`."""
+        assert inputs.grid is not None
+        return self.vsi.attention(self.phi(inputs.grid), self.prompts())
+
     def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """{"asl": scalar} or {"bce": scalar}, reduced as the module's docstring says."""
         total = mixed_loss(self._loss, cast(Features, batch.inputs), batch.labels, self.config.mixup)
@@ -204,6 +209,16 @@ class Anchored(Method):
         """(B, C) logits: a * anchor + (1 - a) * mean of the members."""
         z = torch.stack([cast(CPRFL, member).scores(inputs) for member in self.members]).mean(0)
         return z if self.anchor is None else torch.lerp(z, self.anchor.scores(inputs), self.config.anchor_weight)
+
+    def evidence(self, inputs: Features) -> Tensor | None:
+        """(B, C, P) attention, the members' mean, and where the anchor is linear its class activation: each divided by
+        its largest value above 0, then weighed as the scores are. Together they point better than each alone."""
+        attention = torch.stack([cast(Tensor, cast(CPRFL, member).evidence(inputs)) for member in self.members]).mean(0)
+        shares = None if self.anchor is None else self.anchor.evidence(inputs)
+        if shares is None:
+            return attention
+        scaled = [x.clamp(min=0) / x.amax(-1, keepdim=True).clamp(min=1e-12) for x in (attention, shares)]
+        return torch.lerp(scaled[0], scaled[1], self.config.anchor_weight)
 
     def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """The mean of the members' losses, and the loss of an anchor that learns."""

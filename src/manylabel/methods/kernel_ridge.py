@@ -65,7 +65,8 @@ class KernelRidge(Method):
         squares under a root is a poor distance to a near landmark in single."""
         x, y = x.double(), y.double()
         squares = x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T
-        return torch.exp(squares.clamp(min=0).sqrt() * (-self.config.gamma / math.sqrt(x.shape[1])))
+        # not 0: at a landmark itself the root would have no gradient, and `explain` asks for one
+        return torch.exp(squares.clamp(min=1e-20).sqrt() * (-self.config.gamma / math.sqrt(x.shape[1])))
 
     def scores(self, inputs: Features) -> Tensor:
         """(B, C) logits."""

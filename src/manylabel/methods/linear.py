@@ -61,6 +61,13 @@ class Linear(Method):
         """(B, C) logits."""
         return self.classifier(self.standardise(inputs.pooled))
 
+    def evidence(self, inputs: Features) -> Tensor | None:
+        """(B, C, P) shares of the logit, see `Standardise.shares`; None where a hidden layer mixes the features, and
+        where they are pooled otherwise than by the mean."""
+        if len(self.classifier) > 2 or inputs.grid is None or not inputs.pooled_by_mean():
+            return None
+        return self.standardise.shares(inputs.grid, inputs.pooled, cast(Tensor, self.classifier[-1].weight))
+
     def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """{"loss": mean over B * C}."""
         inputs = cast(Features, batch.inputs)

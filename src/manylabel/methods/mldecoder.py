@@ -126,6 +126,16 @@ class MLDecoder(Method):
             raise ManylabelError(f"only queries of text score unseen classes; these are {self.config.queries}")
         return self._decode(inputs, F.relu(self.words(self.text_scale * text)))
 
+    def evidence(self, inputs: Features) -> Tensor | None:
+        """(B, C, P) attention of each class's query on the patches, the mean over heads; a group shares it."""
+        assert inputs.grid is not None
+        queries = F.relu(self.words(self.text_scale * self.text)) if self.config.queries == "text" else self.queries
+        weights = self.decoder.attention(F.relu(self.phi(inputs.grid)), queries).mean(1)  # (B, K, P)
+        if not isinstance(self.classifier, GroupLinear):
+            return weights
+        per_query, classes = self.classifier.weight.shape[-1], len(self.classifier.bias)
+        return weights.repeat_interleave(per_query, dim=1)[:, :classes]
+
     def _decode(self, inputs: Features, queries: Tensor) -> Tensor:
         assert inputs.grid is not None
         patches = F.relu(self.phi(inputs.grid))  # (B, P, d)

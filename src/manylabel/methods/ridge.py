@@ -54,6 +54,12 @@ class Ridge(Method):
         """(B, C) logits."""
         return self.standardise(inputs.pooled) @ self.weight.T + self.bias
 
+    def evidence(self, inputs: Features) -> Tensor | None:
+        """(B, C, P) shares of the logit, see `Standardise.shares`; None where features are not pooled by the mean."""
+        if inputs.grid is None or not inputs.pooled_by_mean():
+            return None
+        return self.standardise.shares(inputs.grid, inputs.pooled, self.weight)
+
     def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """{"squares": mean over B * C of (score - label)^2 in units of -1 and +1}; for information only."""
         error = self.scores(batch.inputs) - batch.labels  # type: ignore[arg-type]

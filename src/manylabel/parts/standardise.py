@@ -43,3 +43,23 @@ class Standardise(nn.Module):
     def forward(self, pooled: Tensor) -> Tensor:
         """(B, D) to (B, D)."""
         return (self.prepare(pooled) - self.mean) / self.std
+
+    def shares(self, grid: Tensor, pooled: Tensor, weight: Tensor) -> Tensor:
+        """(B, C, P): the linear score weight . z divided among the patches, of which `pooled` is the mean.
+
+        Class activation (Zhou et al., CVPR 2016) behind the root and the z-score. With x_d the mean of the P values
+        g_pd, the root is x_d / sqrt|x_d|, so each patch has a part in it as in the mean; the centring, a constant,
+        falls on all patches alike:
+
+            share_cp = 1/P sum_d w_cd / std_d * (g_pd / sqrt|x_d| - mean_d)
+
+        The shares of a class sum to its score without the bias, exactly where `pooled` is exactly the mean.
+
+        Arguments:
+            grid: (B, P, D).
+            pooled: (B, D).
+            weight: (C, D) of the linear classifier.
+        """
+        scale = ((pooled.abs() + 1e-6).rsqrt() if self.root else torch.ones_like(pooled)) / self.std  # (B, D)
+        each = (weight * scale[:, None]) @ grid.transpose(1, 2)  # (B, C, P)
+        return (each - (weight @ (self.mean / self.std))[:, None]) / grid.shape[1]
