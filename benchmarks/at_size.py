@@ -251,10 +251,10 @@ def in_own_process(name: str, small: bool) -> dict[str, object]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def kept(path: Path, measured: list[str]) -> list[dict[str, str]]:
+def kept(path: Path, measured: list[str], column: str = "task") -> list[dict[str, str]]:
     """The rows of an earlier file that are not measured anew; an error where they are of another machine."""
     text = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    rows = [row for row in csv.DictReader(text) if row["task"] not in measured]
+    rows = [row for row in csv.DictReader(text) if row[column] not in measured]
     if any(row["hardware"] != hardware() for row in rows):
         raise SystemExit(f"{path} was measured on another machine: leave out --only, or give another --out")
     return rows

@@ -19,7 +19,7 @@ from manylabel.cli import app
 from manylabel.cli.catalogue import entries
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 QUICK = ["--set", "encoder.image_size=64", "--set", "train.epochs=1", "--text", "random"]
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from manylabel.sparse import SparseLabels
 
 ABSENT, UNKNOWN, PRESENT = -1, 0, 1
+MEANT = 2  # letters from which on a word may be meant by its beginning
+FEW = 3  # words that an error may suggest
 
 
 class ManylabelError(ValueError):
@@ -30,14 +32,34 @@ class ManylabelError(ValueError):
 def did_you_mean(word: str, valid: Iterable[str]) -> str:
     """The end of an error message: the nearest valid word, if any is near, and all valid words if they are few.
 
+    Words that begin with what was typed go before words that are spelt alike; capitals do not count.
+
     >>> did_you_mean("cpfrl", ["cprfl", "linear"])
     " Did you mean 'cprfl'? Valid: cprfl, linear."
+    >>> did_you_mean("eff", ["efficientnet_lite0", "effect"]).partition(" Valid")[0]
+    " Did you mean 'effect' or 'efficientnet_lite0'?"
     """
     words = sorted(valid)
-    near = difflib.get_close_matches(word, words, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    near = _begun(word, words) or _alike(word, words)
+    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     listed = f" Valid: {', '.join(words)}." if 0 < len(words) <= 40 else ""
     return hint + listed
+
+
+def _begun(word: str, words: Sequence[str]) -> list[str]:
+    """The words that begin with what was typed, where they are few: many say nothing."""
+    start = word.strip().casefold()
+    found = [one for one in words if one.casefold().startswith(start)] if len(start) >= MEANT else []
+    same = [one for one in found if one.casefold() == start]
+    return same[:1] or (found if len(found) <= FEW else [])
+
+
+def _alike(word: str, words: Sequence[str]) -> list[str]:
+    folded: dict[str, str] = {}
+    for one in words:
+        folded.setdefault(one.casefold(), one)
+    near = difflib.get_close_matches(word, words, n=1)
+    return near or [folded[one] for one in difflib.get_close_matches(word.casefold(), folded, n=1)]
 
 
 DENSE = 1 << 32  # cells of the largest table that is laid out in full: one byte each

@@ -70,7 +70,9 @@ def test_a_torch_program_says_the_same(toy, photos, tmp_path):
         program.write(toy, tmp_path / "m.pt")
 
 
-def test_eight_bits_are_near_and_not_the_same(toy, exported, photos, tmp_path):
+def test_eight_bits_are_near_and_not_the_same(exported, photos, tmp_path, monkeypatch):
+    toy = manylabel.load(exported)
+    monkeypatch.setattr(int8, "last_convolutions", lambda graph: [])  # the toy has no more than one
     small = int8.write(toy, exported, tmp_path / "m8.onnx", [*files(photos), "none.jpg"])
     one, other = (manylabel.load(f) for f in (exported, small))
     a, b = (np.array([[p.probabilities[n] for n in m.names] for p in m.predict(files(photos))]) for m in (one, other))
@@ -81,6 +83,17 @@ def test_eight_bits_are_near_and_not_the_same(toy, exported, photos, tmp_path):
     assert any(node.op_type == "DequantizeLinear" for node in onnx.load(small).graph.node)
     with pytest.raises(ManylabelError, match="not one of the photographs"):
         int8.write(toy, exported, tmp_path / "x.onnx", ["none.jpg"])
+
+
+def test_only_convolutions_that_others_follow_are_rounded():
+    from onnx.helper import make_graph, make_node
+
+    nodes = [
+        make_node("Conv", ["x", "w"], ["a"], name="first"), make_node("Relu", ["a"], ["b"]),
+        make_node("Conv", ["b", "w"], ["c"], name="second"), make_node("Conv", ["a", "w"], ["d"], name="other"),
+        make_node("Add", ["c", "d"], ["e"]),
+    ]  # fmt: skip
+    assert int8.last_convolutions(make_graph(nodes, "g", [], [])) == ["other", "second"]
 
 
 @pytest.mark.slow

@@ -139,8 +139,23 @@ def test_progress_and_one_image(tmp_path):
 
 def test_near_names_leave_real_names_alone():
     assert near_names(["car", "cat", "cow", "bear", "boat", "bench", "mouse", "house_1", "house_2", "train"]) == []
-    assert near_names(["bicycle", "bycicle"]) == []  # two letters apart
+    words = ["horse", "house", "plant", "planet", "trial", "train"]
+    assert near_names(words, [90, 40, 1000, 60, 31, 30]) == []  # many images each
+    assert near_names(words) == []  # nobody knows how often they occur
     assert near_names(["boxes", "box", "city", "cities"]) == [("box", "boxes", "plural"), ("cities", "city", "plural")]
+
+
+def test_near_names_find_slips():
+    assert near_names(["horse", "hores", "bicycle", "bycicle", "café au lait", "cafe au lait"]) == [
+        ("cafe au lait", "café au lait", "accents"),
+        ("bicycle", "bycicle", "swapped letters"),
+        ("hores", "horse", "swapped letters"),
+    ]
+    names = ["person", "persom", "persons", "umbrella", "umrella", "zebras", "zebra x"]
+    assert near_names(names, [900, 3, 4, 41, 2, 50, 50]) == [
+        ("person", "persons", "plural"), ("persom", "person", "one letter"), ("umbrella", "umrella", "one letter"),
+    ]  # fmt: skip
+    assert near_names(["abcdef", "xabcde"], [100, 1]) == []  # a letter less and another more
 
 
 def random_table(seed, images=300, classes=9):

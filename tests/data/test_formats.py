@@ -1,5 +1,6 @@
 """Every format that is written is read back with nothing lost, recognised as itself and as nothing else."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from made import datasets, photographs
 from manylabel.data import formats, read
 from manylabel.data.beside import same
+from manylabel.labels import ManylabelError
 
 WRITTEN = formats.writable()
 
@@ -56,3 +58,11 @@ def test_lists_of_many_classes_keep_every_state_that_a_table_has(tmp_path, monke
     assert lists.is_sparse
     assert lists.names == ("cat", "owl", "dog")
     assert lists.state.tolist() == table.state.tolist() == [[1, 0, 0], [0, -1, 1], [0, 1, 0]]
+
+
+@pytest.mark.parametrize("name", formats.writable())
+def test_names_that_are_no_text_are_named(name, tmp_path):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"1")
+    with pytest.raises(ManylabelError, match=r"the name of the image 'cat/caf\\udce9.jpg' is no text in UTF-8"):
+        formats.write(read(tmp_path), tmp_path / formats.named(name, "out"), name)

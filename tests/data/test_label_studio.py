@@ -289,3 +289,28 @@ def test_the_clue_names_the_tasks(tmp_path):
     cut.write_bytes(written(tmp_path).read_bytes()[:-40])
     with pytest.raises(ManylabelError, match=r"cut.json, line .*not valid JSON"):
         read(cut)
+
+
+def test_annotations_of_one_image_from_several_tasks_count_as_if_they_stood_together(tmp_path):
+    tasks = [
+        task("a.jpg", annotation(choices("owl"), by=1)),
+        task("b.jpg", annotation(choices("cat"), rectangle("cat", 0, 0, 50, 50), by=1)),
+        task("a.jpg", annotation(choices("dog", "ape"), by=2), annotation(choices("bee"), by=1)),
+        task("c.jpg", annotation(choices("elk"), by=1), annotation(choices("elk"), by=2)),
+    ]
+    data = read(written(tmp_path, tasks))
+    assert data.labels.ids == ("a.jpg", "b.jpg", "c.jpg")
+    assert data.labels.names == ("dog", "ape", "bee", "cat", "elk")  # image by image; owl was taken back
+    assert data.labels.state.tolist() == [[0, 0, 0, -1, -1], [-1, -1, -1, 1, -1], [-1, -1, -1, -1, 1]]
+    votes = data.beside.votes
+    assert np.bincount(votes.rows).tolist() == [6, 0, 2]  # of one person alone there are none
+    assert data.beside.boxes.rows.tolist() == [1]
+    assert any(note.startswith("1 annotations were followed by a later one") for note in data.notes)
+
+
+def test_the_size_of_a_picture_that_was_turned_is_not_taken(tmp_path):
+    turned = rectangle("cat", 0, 0, 50, 50) | {"image_rotation": 90}
+    data = read(written(tmp_path, [task("a.jpg", annotation(turned)), task("b.jpg", annotation(turned | SIZE))]))
+    assert data.beside.sizes.tolist() == [[0, 0], [200, 100]]
+    data = read(written(tmp_path, [task("a.jpg", annotation(turned, rectangle("dog", 0, 0, 1, 1)))]))
+    assert data.beside.sizes.tolist() == [[200, 100]]

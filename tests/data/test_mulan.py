@@ -265,3 +265,11 @@ def test_damaged_files_are_errors_or_read(tmp_path, text):
         (tmp_path / "a.xml").write_bytes(content)
         told[survives(tmp_path / "a.arff", what) if text == EMOTIONS else "error"] += 1
     assert min(told.values()) >= 10
+
+
+def test_what_a_sparse_row_leaves_out_must_be_a_label_value_too(arff):
+    text = "@relation 'x: -C 2'\n@attribute cat {no,1}\n@attribute dog {0,1}\n@data\n{1 1}\n{0 1}\n"
+    with pytest.raises(ManylabelError, match=r"line 5, attribute 'cat': expected 1, 0 or \? for a label, got 'no'"):
+        arff(text)
+    found = arff(text, mistakes="leave")
+    assert found.labels.state.tolist() == [[0, 1], [1, -1]]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from manylabel import data
-from manylabel.labels import ManylabelError
+from manylabel.labels import ManylabelError, did_you_mean
 
 
 @pytest.fixture
@@ -349,3 +349,31 @@ def test_mistakes_are_left_and_said_where_that_is_asked_for(table):
         "Rows of one image disagree; the cells were made unknown",
     ]
     assert table("image,cat\na.jpg,1\n").mistakes == ()
+
+
+def test_lists_and_plain_names_in_one_column_are_refused(table):
+    with pytest.raises(ManylabelError, match=r"row 3, column 'labels': other cells hold lists .* got 'cat'"):
+        table("image,labels\na.jpg,\"['cat', 'dog']\"\nb.jpg,cat\n")
+    assert table("image,labels\na.jpg,[old] map|cat\nb.jpg,cat\n").labels.names == ("[old] map", "cat")
+
+
+def test_brackets_nested_a_thousand_deep_are_an_error(table):
+    with pytest.raises(ManylabelError, match="row 2, column 'labels': expected a list"):
+        table("image,labels\na.jpg," + "[" * 20_000 + "]" * 20_000)
+
+
+@pytest.mark.parametrize(
+    ("word", "valid", "hint"),
+    [
+        ("precision", ["precision=0.9", "prevalence", "decision"], " Did you mean 'precision=0.9'?"),
+        ("eff", ["efficientnet_lite0", "timm:resnet50"], " Did you mean 'efficientnet_lite0'?"),
+        ("EFF", ["efficientnet_lite0", "timm:resnet50"], " Did you mean 'efficientnet_lite0'?"),
+        ("ridge", ["Ridge", "ridge_cv"], " Did you mean 'Ridge'?"),
+        ("DGO", ["cat", "dog"], " Did you mean 'dog'?"),
+        ("e", ["efficientnet_lite0", "timm:resnet50"], ""),
+        ("", ["cat"], ""),
+        ("un", ["unicycle", "university", "underpass", "unicorn"], ""),  # of four beginnings none is nearer
+    ],
+)
+def test_words_are_found_by_their_beginning(word, valid, hint):
+    assert did_you_mean(word, valid).partition(" Valid")[0] == hint

@@ -376,3 +376,37 @@ def test_names_that_no_file_can_have(tmp_path):
     assert sorted(p.relative_to(tmp_path / "out").as_posix() for p in written) == [
         f"Annotations/{name}.xml" for name in ("A.JPG", "C_/x/c", "_e/_f", "a.png", "a", "abs/d", "up/b")
     ]  # fmt: skip
+
+
+def _lists(folder, **texts):
+    """A data set of annotations of a dog, and lists of these texts."""
+    (folder / "Annotations").mkdir(parents=True)
+    (folder / "ImageSets" / "Main").mkdir(parents=True)
+    for name in ("1", "holiday 01", "holiday 2"):
+        text = "<annotation><object><name>dog</name></object></annotation>"
+        (folder / "Annotations" / f"{name}.xml").write_text(text)
+    for name, text in texts.items():
+        (folder / "ImageSets" / "Main" / f"{name}.txt").write_text(text)
+    return folder
+
+
+def test_a_line_of_a_class_list_without_its_number_is_named(tmp_path):
+    folder = _lists(tmp_path / "set", cat_train="1 -1\nholiday 2 1\nholiday 01\n")
+    with pytest.raises(ManylabelError, match=r"cat_train.txt, line 3: expected 1 .* behind 'holiday 01', got nothing"):
+        read(folder)
+    left = read(folder, mistakes="leave")
+    assert "cat" in left.labels.names
+    states = dict(zip(left.labels.ids, left.labels.state[:, left.labels.names.index("cat")].tolist()))
+    assert states == {"1": -1, "holiday 01": 0, "holiday 2": 1}
+
+
+def test_an_image_may_be_called_by_a_word_and_a_number(tmp_path):
+    data = read(_lists(tmp_path / "set", train="holiday 01\n1 1\n", val="holiday 2\n"))
+    assert dict(zip(data.labels.ids, data.split.tolist())) == {"1": "train", "holiday 01": "train", "holiday 2": "val"}
+
+
+def test_a_text_among_the_lists_is_no_list(tmp_path):
+    data = read(_lists(tmp_path / "set", train="1\n5\n", README="These lists are mine.\n"))
+    assert "These lists are mine." not in data.labels.ids
+    assert "5" in data.labels.ids
+    assert "README.txt names no image that is here, and is not read." in data.notes

@@ -120,7 +120,7 @@ def test_lists_of_zeros_and_ones(shard):
 
 
 def test_short_lists_that_may_be_both(shard):
-    with pytest.raises(ManylabelError, match=r"train-000000.tar, 'a': with 2 classes \[1, 0\] may be class numbers or"):
+    with pytest.raises(ManylabelError, match=r"train-000000.tar, 'a': \[1, 0\] may be class numbers, or a value"):
         shard(("a.json", [1, 0]), ("b.json", [0, 1]), classes=["cat", "dog"])
     assert cells(shard(("a.json", [1, 0]), ("b.json", [0, 0]))) == {"cat": [1, -1], "dog": [-1, -1]}
     assert cells(shard(("a.json", [1, 0]), ("b.json", [0]))) == {"cat": [1, 1], "dog": [1, -1]}
@@ -319,12 +319,12 @@ def test_damaged_archives_are_errors_or_read(tmp_path):
     for mode in ("w", "w:gz"):
         for k, (what, content) in enumerate(corruptions(packed(members, mode))):
             (tmp_path / "a.tar").write_bytes(content)
-            told[survives(tmp_path / "a.tar", what, mistakes=("error", "leave")[k % 2])] += 1
+            told[survives(tmp_path / "a.tar", what, mistakes=("error", "leave")[k % 2], format="webdataset")] += 1
     for absurd in ABSURD:
         more = ({"labels": ["cat"], key: absurd} for key in ("split", "image", "unknown", "absent", "site"))
         for said in ({"labels": absurd}, {"labels": [absurd]}, {"labels": {"cat": absurd}}, absurd, *more):
             (tmp_path / "a.tar").write_bytes(packed([*members, ("c.json", json.dumps(said))]))
-            told[survives(tmp_path / "a.tar", f"{said!r}"[:60])] += 1
+            told[survives(tmp_path / "a.tar", f"{said!r}"[:60], format="webdataset")] += 1
     assert min(told.values()) >= 25
 
 
@@ -339,3 +339,53 @@ def test_photographs_in_a_shard_are_read_also_where_the_originals_are_gone(tmp_p
     assert [np.asarray(read_image(path))[0, 0].tolist() for path in found.paths] == [[250, 0, 0], [0, 0, 250]]
     with pytest.raises(DamagedImage, match=r"holds no 'none\.png'"):
         read_image(Path(str(found.paths[0]).rpartition("/")[0]) / "none.png")
+
+
+def test_a_pattern_stands_for_many_archives(tmp_path):
+    for part in ("train", "val"):
+        (tmp_path / part).mkdir()
+        for k in (8, 9, 10):
+            members = (("a.jpg", b""), ("a.json", {"labels": [f"{part} {k}"]}))
+            (tmp_path / part / f"{k:03}.tar").write_bytes(packed(members))
+    data = read(tmp_path / "{train,val}/{009..010}.tar")
+    assert data.labels.ids == ("train/009.tar/a.jpg", "train/010.tar/a.jpg", "val/009.tar/a.jpg", "val/010.tar/a.jpg")
+    assert data.split.tolist() == ["train", "train", "val", "val"]
+    assert data.paths[3] == tmp_path / "val/010.tar/a.jpg"
+    assert "Read as webdataset: it stands for 4 tar archives." in data.notes
+    assert len(read(tmp_path / "train" / "{010..008}.tar")) == 3
+    (tmp_path / "train" / "{odd}.tar").write_bytes(packed((("a.json", {"labels": ["cat"]}),)))
+    assert read(tmp_path / "train" / "{odd}.tar").labels.names == ("cat",)  # a file that is called so
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("{000..011}.tar", "stands for 12 archives, of which 12 are not there, such as .*000.tar"),
+        ("{0..9999999}.tar", "10,000,000 files, which are more than"),
+        ("{0..999}{0..999}{0..9}.tar", "10,000,000 files, which are more than"),
+        ("a{x}.tar", r"expected a range such as \{000..146\} or a list in the braces, got \{x\}"),
+        ("{0..3}.csv", "there is no file or folder"),
+    ],
+)
+def test_a_pattern_of_what_is_not_there_is_named(tmp_path, name, message):
+    with pytest.raises(ManylabelError, match=message):
+        read(tmp_path / name)
+
+
+def test_captions_are_no_labels_and_what_is_not_read_is_said(shard):
+    caption = "a cat, sitting on a mat"
+    found = shard(
+        ("a.jpg", b""), ("a.json", {"caption": caption, "width": 4}), ("a.txt", f"{caption}\n"),
+        ("b.jpg", b""), ("b.json", {"labels": ["cat"]}), ("b.cls", "3"), ("b.txt", "dog"),
+    )  # fmt: skip
+    assert cells(found) == {"cat": [0, 1]}
+    assert "1 .txt repeat a text of their .json: they are captions, no labels." in found.notes
+    assert "Not read, since another member of the sample has labels: .cls (1), .txt (1)." in found.notes
+
+
+@pytest.mark.parametrize("classes", [None, ["cat", "dog"]])
+def test_lists_of_two_that_may_be_either_are_refused(shard, classes):
+    with pytest.raises(ManylabelError, match=r"'1': \[1, 0\] may be class numbers, or a value for each of 2 classes"):
+        shard(("1.json", [1, 0]), ("2.json", [0, 1]), classes=classes)
+    values = shard(("1.json", [True, False]), ("2.json", [False, True]), classes=classes)
+    assert values.labels.state.tolist() == [[1, -1], [-1, 1]]

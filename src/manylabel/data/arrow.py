@@ -23,6 +23,7 @@ class Part:
         photos: the column of photographs, of which only the names are read, or "".
         inside: whether photographs themselves lie in it, as bytes.
         lines: where the rows stand in a text file; empty where they are counted from 1.
+        objects, objects_read: the column that is read as the classes of its objects, or "", and what reads it whole.
     """
 
     path: Path
@@ -33,6 +34,8 @@ class Part:
     photos: str = ""
     inside: bool = False
     lines: Sequence[int] = ()
+    objects: str = ""
+    objects_read: Read = lambda name: None
 
     def column(self, name: str) -> Any:
         """A pyarrow ChunkedArray; an error where the file is damaged there."""

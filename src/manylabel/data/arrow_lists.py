@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from manylabel.data.arrow_objects import mark_boxes
 from manylabel.data.arrow_sheet import ArrowSheet, Lists
 from manylabel.data.collect import Collector
 from manylabel.data.dataset import Dataset, tidy
@@ -44,7 +45,20 @@ def from_lists(sheet: ArrowSheet, roles: Roles, reading: Reading, kind: str) -> 
         raise ManylabelError(f"{sheet.path}: column {roles.labels!r} lists no label in any row; expected some names")
     found.notes[:0] = [*sheet.notes, *roles.notes]
     _say(found, lists, reading)
-    return found.dataset(table=_table(listed, unknown, images, lists, found))
+    table = _table(listed, unknown, images, lists, found)
+    if sheet.objects == roles.labels:
+        given = sheet.classes.get(roles.labels)
+        mark_boxes(found, sheet, roles.labels, _of_rows(lists, given), images.tolist())
+    return found.dataset(table=table)
+
+
+def _of_rows(lists: Lists, given: Sequence[str] | None) -> list[list[str]]:
+    """The class of each item of each row, "" for one that could not be read."""
+    names = [_name(item, given)[0] for item in lists.items]
+    found: list[list[str]] = [[] for _ in lists.missing]
+    for row, place in zip(lists.rows.tolist(), lists.places.tolist()):
+        found[row].append(names[place])
+    return found
 
 
 def _unknown(sheet: ArrowSheet, roles: Roles) -> list[str]:
@@ -75,7 +89,7 @@ def _images(sheet: ArrowSheet, roles: Roles, found: Collector) -> Ints:
 def read_listed(sheet: ArrowSheet, column: str, lists: Lists, found: Collector, known: Sequence[str] = ()) -> Listed:
     """What the items of a column mean; `known` are the classes of another column that lists the same."""
     given = sheet.classes.get(column)
-    if given is None and _are_bits(lists):
+    if given is None and sheet.objects != column and _are_bits(lists, sheet.at(0, column)):
         return _bits(lists, found)
     names = list(dict.fromkeys(known or [tidy(name) for name in given or []]))
     place = {name: c for c, name in enumerate(names)}
@@ -118,11 +132,26 @@ def _name(item: Any, given: Sequence[str] | None) -> tuple[str, str]:
     return "", f"expected the name or number of a class, got {item!r}"
 
 
-def _are_bits(lists: Lists) -> bool:
-    """Whether the lists are 0 and 1 for each class: of one length, and with a value that stands in one list twice."""
+def _are_bits(lists: Lists, where: str) -> bool:
+    """Whether the lists are 0 and 1 for each class: of one length, and true and false, or with a value twice.
+
+    Two classes may be either where no list holds a value twice, and nobody can tell: an error.
+    """
     lengths = np.bincount(lists.rows, minlength=len(lists.missing))[~lists.missing]
     plain = all(item in BITS or item != item for item in lists.items)
-    return plain and len(lengths) > 0 and lengths.min() == lengths.max() > 2
+    if not plain or not len(lengths) or lengths.min() != lengths.max() or not lengths.max():
+        return False
+    used = [lists.items[k] for k in np.unique(lists.places).tolist()]
+    if lengths.max() > 2 or all(isinstance(item, bool) for item in used):
+        return True
+    pairs = lists.places.reshape(-1, int(lengths.max()))
+    sure = any(item not in (0, 1) for item in used) or bool((pairs[:, :1] == pairs[:, 1:]).any())
+    if lengths.max() == 2 and not sure:
+        raise ManylabelError(
+            f"{where}: lists of a 0 and a 1 may be the numbers of two classes, or a value for each of two; write names,"
+            " or a column a class"
+        )
+    return lengths.max() == 2
 
 
 def _bits(lists: Lists, found: Collector) -> Listed:

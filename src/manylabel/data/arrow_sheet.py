@@ -33,12 +33,13 @@ class ArrowSheet(Sheet):
     def __init__(self, path: Path, parts: Sequence[Part], classes: Mapping[str, Sequence[str]]) -> None:
         self.parts, self.classes = parts, classes
         self.photos = next((part.photos for part in parts if part.photos), "")
+        self.objects = next((part.objects for part in parts if part.objects), "")
         self._known: dict[str, tuple[list[str], Ints]] = {}
         self._counted: dict[tuple[str, int], Counter[str]] = {}
         names, notes = _names(path, parts)
         total = sum(part.rows for part in parts)
         unnamed = {name for name in names if UNNAMED.fullmatch(name) or name.startswith("__index_level_")}
-        super().__init__(path, names, range(total), range(1, total + 1), notes, unnamed)  # type: ignore[arg-type]
+        super().__init__(path, names, range(total), range(1, total + 1), notes, unnamed)
 
     def at(self, row: int, column: str | None = None) -> str:
         """Where a cell stands: in which file, and on which of its rows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from manylabel.data.files import Files
 from manylabel.data.listed import table_of
 from manylabel.data.locate import locate
 from manylabel.data.near_names import same_but_case
+from manylabel.data.packed import Each, Facts, extend, whole
 from manylabel.data.reading import Reading
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, LabelTable, ManylabelError, did_you_mean
 
@@ -52,15 +54,16 @@ class Collector:
         self._names: dict[str, int] = {}
         self._ids: dict[str, int] = {}
         self._files: list[str] = []
-        self._lines: list[int] = []
+        self._lines = array("q")
         self._parts: list[str] = []
         self._columns: dict[str, dict[int, str]] = {}
-        self._marks: tuple[list[int], list[int], list[int]] = ([], [], [])
-        self._cells: dict[str, list[tuple[int, int, Any, str]]] = {}
+        self._marks = array("i"), array("i"), array("b")
+        self._soft, self._votes = Facts("d", None), Facts("q", 2)
+        self._boxes, self._candidates = Facts("d", 4), Facts("b", 0)
         self._annotators: dict[str, int] = {}
-        self._reviewed: dict[int, bool] = {}
-        self._unsure: list[int] = []
-        self._sizes: dict[int, tuple[int, int]] = {}
+        self._reviewed = Each("b", 1, fill=1)
+        self._unsure = array("i")
+        self._sizes = Each("i", 2)
         self._repeated = 0
         self._mistakes: dict[str, list[str]] = {}
 
@@ -123,36 +126,53 @@ class Collector:
 
     def column(self, name: str) -> int:
         """The number of a class, a new one where the name has not been seen; blanks around it do not count."""
+        known = self._names.get(name)
+        if known is not None:
+            return known
         if not name.strip():
             raise ManylabelError(f"{self.source}: a class has no name")
         return self._names.setdefault(tidy(name), len(self._names))
 
     def mark(self, row: int, name: str, state: int) -> None:
         """Say that a class is present in, absent from or unknown in an image."""
-        for store, value in zip(self._marks, (row, self.column(name), state)):
-            store.append(value)
+        rows, columns, states = self._marks
+        column = self.column(name)
+        rows.append(row)
+        columns.append(column)
+        states.append(state)
+
+    def mark_all(self, rows: NDArray[np.int64], columns: NDArray[np.int64], state: int) -> None:
+        """`mark` of many cells at once, classes by their numbers."""
+        for store, numbers in zip(self._marks, (rows, columns, np.full(len(rows), state))):
+            extend(store, numbers)
 
     def soft(self, row: int, name: str, value: float) -> None:
         """Say how likely a class is, in [0, 1]."""
         if not 0 <= value <= 1:
             raise ManylabelError(f"{self.at(self._lines[row])}: expected a value in [0, 1] for {name!r}, got {value}")
-        self._cell("soft", row, name, value)
+        self._soft.add(row, self.column(name), (value,))
 
     def candidate(self, row: int, name: str) -> None:
         """Say that a class is one of those of which at least one is there."""
-        self._cell("candidates", row, name, ())
+        self._candidates.add(row, self.column(name), ())
 
     def vote(self, row: int, name: str, annotator: str, state: int) -> None:
         """Say what one annotator thinks; what the table holds is said by `mark`."""
-        self._cell("votes", row, name, (self._annotators.setdefault(annotator, len(self._annotators)), state))
+        who = self._annotators.setdefault(annotator, len(self._annotators))
+        self._votes.add(row, self.column(name), (who, state))
 
     def box(self, row: int, name: str, shares: Sequence[float], words: Iterable[str] = ()) -> None:
         """Say where an object is: x, y, width and height as shares of the image; its class is not marked by this."""
-        self._cell("boxes", row, name, tuple(float(v) for v in shares), "|".join(words))
+        x, y, width, height = map(float, shares)  # all is looked at before any of it is kept
+        self._boxes.add(row, self.column(name), (x, y, width, height), "|".join(words))
+
+    def box_all(self, boxes: Cells) -> None:
+        """`box` of many objects at once, classes by their numbers."""
+        self._boxes.add_all(boxes)
 
     def reviewed(self, row: int, seen: bool) -> None:
         """Say whether anybody looked at an image; one not looked at is unknown where nothing is listed."""
-        self._reviewed[row] = seen
+        self._reviewed.put(row, seen)
 
     def unsure(self, row: int) -> None:
         """Say that a label of an image could not be read: what is not listed of it is unknown."""
@@ -163,10 +183,7 @@ class Collector:
         if not (0 <= width < PIXELS and 0 <= height < PIXELS):
             where = self.at(self._lines[row])
             raise ManylabelError(f"{where}: expected width and height in pixels, got {width}, {height}")
-        self._sizes[row] = (int(width), int(height))
-
-    def _cell(self, kind: str, row: int, name: str, value: Any, words: str = "") -> None:
-        self._cells.setdefault(kind, []).append((row, self.column(name), value, words))
+        self._sizes.put(row, int(width), int(height))
 
     def note(self, text: str) -> None:
         """Say something that was understood."""
@@ -227,14 +244,14 @@ class Collector:
     def _labels(self, default: int) -> LabelTable:
         if not self._names:
             raise ManylabelError(f"{self.source}: no class is named in this {self.kind} file; expected at least one")
-        rows, columns, states = (np.array(part, np.int64) for part in self._marks)
-        unsure = [(r, c) for kind in ("soft", "candidates") for r, c, *_ in self._cells.get(kind, [])]
-        open_cells = np.array(unsure, np.int64).reshape(-1, 2)  # unknown, unless somebody says more of them
+        rows, columns, states = map(whole, self._marks)
+        doubtful = self._soft, self._candidates  # unknown, unless somebody says more of them
         cells = self.settled(
-            np.concatenate([rows, open_cells[:, 0]]), np.concatenate([columns, open_cells[:, 1]]),
-            np.concatenate([states, np.full(len(open_cells), UNKNOWN)]),
-        )  # fmt: skip
-        unseen = [*(row for row, seen in self._reviewed.items() if not seen), *self._unsure]
+            np.concatenate([rows, *(whole(one.rows) for one in doubtful)]),
+            np.concatenate([columns, *(whole(one.columns) for one in doubtful)]),
+            np.concatenate([states, *(np.full(len(one), UNKNOWN) for one in doubtful)]),
+        )
+        unseen = np.concatenate([np.flatnonzero(whole(self._reviewed.values) == 0), whole(self._unsure)])
         return table_of(cells, tuple(self._names), tuple(self._ids), unjudged=unseen, default=default)
 
     def settled(
@@ -265,20 +282,14 @@ class Collector:
             self._mistakes.setdefault("images with contradictions, left unknown", []).extend(said)
 
     def _beside(self) -> Beside:
-        parts: dict[str, Any] = {kind: _cells(found, kind) for kind, found in self._cells.items()}
+        cells = {"soft": self._soft, "candidates": self._candidates, "votes": self._votes, "boxes": self._boxes}
+        parts: dict[str, Any] = {kind: found.cells for kind, found in cells.items() if len(found)}
         images = len(self._ids)
         if self._reviewed:
-            parts["reviewed"] = np.array([self._reviewed.get(row, True) for row in range(images)])
+            parts["reviewed"] = self._reviewed.table(images)[:, 0] > 0
         if self._sizes:
-            parts["sizes"] = np.array([self._sizes.get(row, (0, 0)) for row in range(images)], np.int64)
+            parts["sizes"] = self._sizes.table(images)
         return Beside(
             annotators=tuple(self._annotators), parents=tuple(dict.fromkeys(self.parents)),
             aliases=dict(self.aliases), provenance=tuple(self.provenance), **parts,
         )  # fmt: skip
-
-
-def _cells(found: list[tuple[int, int, Any, str]], kind: str) -> Cells:
-    rows, columns, values, words = zip(*found, strict=True)
-    types = {"soft": np.float64, "votes": np.int64, "boxes": np.float64, "candidates": np.int8}
-    array = np.array(values, types[kind]).reshape(len(found), *np.shape(values[0]))
-    return Cells(np.array(rows), np.array(columns), array, words if any(words) else ())

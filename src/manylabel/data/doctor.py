@@ -153,7 +153,7 @@ def examine(
         unknown_share=round(dataset.labels.unknown_share, 6),
         groups={group: groups[group] for group in GROUPS},
         without_positives=[c.name for c in classes if not any(c.positives.values())],
-        near_names=near_names(dataset.labels.names),
+        near_names=near_names(dataset.labels.names, dataset.labels.counts),
         columns=list(dataset.columns),
         first_rows=[_row(dataset, counts, r) for r in range(min(5, len(dataset)))],
         files=examine_files(dataset, progress) if images else None,

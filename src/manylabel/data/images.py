@@ -66,14 +66,16 @@ def image_bytes(path: str | Path) -> bytes:
     return Path(path).read_bytes() if data is None else data
 
 
-def decode(data: bytes, name: str | Path, *, at_least: int | None = None) -> Image.Image:
-    """`read_image` of bytes already read; `name` is for the message."""
+def decode(
+    data: bytes, name: str | Path, *, at_least: int | None = None, formats: tuple[str, ...] | None = None
+) -> Image.Image:
+    """`read_image` of bytes already read; `name` is for the message, `formats` what Pillow may take them for."""
     if not data:
         raise DamagedImage(f"{name}: the file is empty (0 bytes)")
     # Other code of the process may have told Pillow to fill truncated images with grey, which is for all threads.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=formats) as image:
             _check_pixels(image)
             if at_least is not None:
                 image.draft(None, (2 * at_least, 2 * at_least))
@@ -168,7 +170,11 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
+    if orientation not in UPRIGHT:
+        return image
+    turned = image.transpose(UPRIGHT[orientation])
+    turned.info = {}  # whoever read the tag there would turn it again
+    return turned
 
 
 def _reason(problem: Exception, data: bytes, name: str | Path) -> str:

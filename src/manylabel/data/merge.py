@@ -7,6 +7,7 @@ the losses of a union of segmentation sets; here it is done to the labels, for e
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -46,7 +47,7 @@ def merge(datasets: Sequence[Dataset], *, conflicts: str = "error") -> Dataset:
     for one, start, own in zip(datasets, starts, columns):
         state[start : start + len(one), own] = one.labels.state
     merged, broken = repeats.merge_labels(state, grouped)
-    rows = [(d, int(r - starts[d])) for r in range(len(state)) for d in [int(np.searchsorted(starts, r, "right")) - 1]]
+    rows = [(d, r) for d, one in enumerate(datasets) for r in range(len(one))]
     notes = repeats.settle(
         datasets[0].source,
         [f"{_told(datasets, rows, group)} on {', '.join(names[c] for c in cells[:5])}" for group, cells in broken],
@@ -56,14 +57,15 @@ def merge(datasets: Sequence[Dataset], *, conflicts: str = "error") -> Dataset:
     new = np.empty(len(rows), np.int64)
     for k, group in enumerate(grouped):
         new[group] = k
+    labels = LabelTable(merged, tuple(names), _ids(datasets, first))
     return Dataset(
-        labels=LabelTable(merged, tuple(names), _ids(datasets, first)),
+        labels=labels,
         paths=[datasets[d].paths[r] for d, r in first],
         split=_split(datasets, rows, grouped),
         columns=_columns(datasets, rows, grouped),
         source=datasets[0].source,
         kind="merged",
-        notes=(*(note for one in datasets for note in one.notes), *notes, *_notes(datasets, names, len(first))),
+        notes=(*(note for one in datasets for note in one.notes), *notes, *_notes(datasets, labels)),
         lines=[datasets[d].lines[r] for d, r in first],
         mistakes=tuple(said for one in datasets for said in one.mistakes),
         beside=_beside(datasets, [new[a:b] for a, b in pairwise(starts)], columns, len(first)),
@@ -78,9 +80,9 @@ def _told(datasets: Sequence[Dataset], rows: list[tuple[int, int]], group: list[
 def _ids(datasets: Sequence[Dataset], first: list[tuple[int, int]]) -> tuple[str, ...]:
     """The images' own ids; where two sets use one id for two files, the set's name goes before it."""
     own = [datasets[d].labels.ids[r] for d, r in first]
-    twice = {name for name in own if own.count(name) > 1} if len(set(own)) < len(own) else set()
+    times = Counter(own)
     return tuple(
-        f"{datasets[d].source.parent.name}/{name}" if name in twice else name for name, (d, _) in zip(own, first)
+        f"{datasets[d].source.parent.name}/{name}" if times[name] > 1 else name for name, (d, _) in zip(own, first)
     )
 
 
@@ -113,14 +115,14 @@ def _columns(
     return found
 
 
-def _notes(datasets: Sequence[Dataset], names: list[str], images: int) -> list[str]:
-    total = sum(map(len, datasets))
+def _notes(datasets: Sequence[Dataset], labels: LabelTable) -> list[str]:
+    total, images, names = sum(map(len, datasets)), len(labels), labels.names
     notes = [
         f"{len(datasets)} sets merged: {images:,} images ({total - images:,} in more than one), {len(names):,} classes;"
         " a class that a set does not have is unknown in its images."
     ]
     own = [set(one.labels.names) for one in datasets]
-    near = [(a, b) for a, b, _ in near_names(names) if not any({a, b} <= one for one in own)]
+    near = [(a, b) for a, b, _ in near_names(names, labels.counts) if not any({a, b} <= one for one in own)]
     if near:
         said = ", ".join(f"{a!r} and {b!r}" for a, b in near[:5])
         cure = shlex.quote(f"{near[0][0]}={near[0][1]}")

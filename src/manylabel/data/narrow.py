@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from manylabel.data.sheet import Sheet
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, ManylabelError
 
 SEPARATORS = {"|": "bar", ";": "semicolon", ",": "comma", " ": "space"}
+LIST = re.compile(r"""\[\s*(?:'[^']*'|"[^"]*")(\s*,\s*(?:'[^']*'|"[^"]*"))*\s*\]""")
 NOT_JUDGED = ("?", "nan")
 NOTHING_WORDS = ("none", "null", "na", "n/a", "nothing", "no label", "no labels")
 
@@ -43,7 +45,7 @@ def read_lists(sheet: Sheet, column: str, *, separator: str | None) -> Lists:
     cells = sheet.cells(column)
     unjudged = np.array([cell.lower() in NOT_JUDGED for cell in cells], dtype=bool)
     full = ["" if skip else cell for cell, skip in zip(cells, unjudged)]
-    if separator is None and _bracketed(full):
+    if separator is None and _bracketed(sheet, column, full):
         raw = [_listed(sheet, column, r, cell) for r, cell in enumerate(full)]
         notes = ["Labels are written as lists: ['a', 'b']."]
     else:
@@ -110,18 +112,25 @@ def _called(separator: str) -> str:
     return f"{separator!r}" + (f" ({SEPARATORS[separator]})" if separator in SEPARATORS else "")
 
 
-def _bracketed(cells: Sequence[str]) -> bool:
-    full = [cell for cell in cells if cell]
-    return bool(full) and all(cell[0] == "[" and cell[-1] == "]" for cell in full)
+def _bracketed(sheet: Sheet, column: str, cells: Sequence[str]) -> bool:
+    """Whether labels are written as lists; an error where some cells are lists of text and some are not."""
+    full = [(row, cell) for row, cell in enumerate(cells) if cell]
+    other = [row for row, cell in full if not (cell[0] == "[" and cell[-1] == "]")]
+    if full and other and any(LIST.fullmatch(cell) for _, cell in full):
+        raise ManylabelError(
+            f"{sheet.at(other[0], column)}: other cells hold lists such as ['cat', 'dog'], this one does not: got"
+            f" {cells[other[0]][:60]!r}; write all as lists, or none (--separator)"
+        )
+    return bool(full) and not other
 
 
 def _listed(sheet: Sheet, column: str, row: int, cell: str) -> list[str]:
     try:
         value = ast.literal_eval(cell) if cell else []
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):  # the last two of brackets nested a thousand deep
         value = None
     if not isinstance(value, list) or not all(isinstance(part, str | int) for part in value):
-        raise ManylabelError(f"{sheet.at(row, column)}: expected a list such as ['cat', 'dog'], got {cell!r}")
+        raise ManylabelError(f"{sheet.at(row, column)}: expected a list such as ['cat', 'dog'], got {cell[:80]!r}")
     return [str(part) for part in value]
 
 

@@ -2,69 +2,107 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
 import re
+from array import array
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from manylabel.data.dataset import tidy
-from manylabel.delimited import DELIMITERS, MARKS, delimiter_of, refuse_binary
+from manylabel.delimited import CHUNK, DELIMITERS, MARKS, delimiter_of, encoding_of
 from manylabel.labels import ManylabelError
 
+HEAD = 1 << 24  # characters in which the delimiter is looked for
+BLOCK, ROWS = 1 << 22, 1 << 16  # cells, and rows, that are held as text at once
+SMALL = 256  # different cells up to which a byte says which of them it is
 UNNAMED = re.compile(r"(unnamed: \d+)?", re.IGNORECASE)  # pandas writes its row index under one of these
 
 
 @dataclass
 class Sheet:
-    """A header and the rows below it, every cell as text.
+    """A header and the rows below it: of each column its different texts, and which of them each row holds.
 
-    `lines` holds the line of the file on which each row begins (the header is on 1 as a rule); `unnamed` the
-    columns the file gave no name; `mistakes` what was left out, if leaving it out was asked for.
+    `rows` holds the place of each row among those that were read, `lines` the line of the file on which it begins
+    (the header is on 1 as a rule); `unnamed` the columns the file gave no name; `mistakes` what was left out, if
+    leaving it out was asked for.
     """
 
     path: Path
     header: list[str]
-    rows: list[list[str]]
-    lines: list[int]
+    rows: Sequence[int]
+    lines: Sequence[int]
     notes: list[str]
     unnamed: set[str] = field(default_factory=set)
     mistakes: list[str] = field(default_factory=list)
-
-    @cached_property
-    def _columns(self) -> dict[str, tuple[str, ...]]:
-        return dict(zip(self.header, zip(*self.rows)))
+    columns: dict[str, Column] = field(default_factory=dict)
 
     def raw(self, column: str) -> tuple[str, ...]:
         """The cells of one column as the file writes them."""
-        return self._columns.get(column, ())
+        texts, places = self.coded(column)
+        return tuple(map(texts.__getitem__, places.tolist()))
 
     def cells(self, column: str) -> list[str]:
         """The cells of one column, blanks around them removed."""
-        return [cell.strip() for cell in self.raw(column)]
+        texts, places = self.coded(column)
+        plain = [text.strip() for text in texts]
+        return list(map(plain.__getitem__, places.tolist()))
 
     def counts(self, column: str) -> Counter[str]:
-        """How often each cell occurs, blanks and capitals aside."""
+        """How often each cell occurs, blanks and capitals aside; in the order in which they first occur."""
+        texts, places = self.coded(column)
         folded: Counter[str] = Counter()
-        for cell, times in Counter(self.raw(column)).items():
-            folded[cell.strip().lower()] += times
+        for text, times in zip(texts, np.bincount(places, minlength=len(texts)).tolist()):
+            if times:
+                folded[text.strip().lower()] += times
         return folded
 
-    def coded(self, column: str) -> tuple[list[str], NDArray[np.int64]]:
+    def coded(self, column: str) -> tuple[list[str], NDArray[Any]]:
         """(different cells of one column, (N,) which of them each row holds)."""
-        places: dict[str, int] = {}
-        found = [places.setdefault(cell, len(places)) for cell in self.raw(column)]
-        return list(places), np.array(found, np.int64)
+        if column not in self.columns:
+            return [], np.zeros(0, np.int64)
+        texts, places = self.columns[column].coded
+        return texts, places if len(self.rows) == len(places) else places[np.asarray(self.rows, np.int64)]
 
     def at(self, row: int, column: str | None = None) -> str:
         """Where a cell stands, to begin an error message with."""
         where = f"{self.path}, row {self.lines[row]}"
         return where if column is None else f"{where}, column {column!r}"
+
+
+class Column:
+    """The cells of one column, growing: each text once, and a byte or four a row."""
+
+    def __init__(self) -> None:
+        self.places = _Places()
+        self.codes: array[int] = array("B")
+
+    def add(self, cells: Sequence[str]) -> None:
+        """The cells of more rows."""
+        found = np.fromiter(map(self.places.__getitem__, cells), np.int32, len(cells))
+        if self.codes.typecode == "B" and len(self.places) > SMALL:
+            self.codes = array("i", self.codes)
+        self.codes.frombytes(found.astype(np.uint8 if self.codes.typecode == "B" else np.int32).tobytes())
+
+    @property
+    def coded(self) -> tuple[list[str], NDArray[Any]]:
+        """(different texts, in the order in which they first occur; (N,) which of them each row holds)."""
+        return list(self.places), np.frombuffer(self.codes, np.uint8 if self.codes.typecode == "B" else np.int32)
+
+
+class _Places(dict[str, int]):
+    """The place of each text, a new one where it has not been seen."""
+
+    def __missing__(self, text: str) -> int:
+        self[text] = place = len(self)
+        return place
 
 
 def read_sheet(path: Path, *, leave: bool = False) -> Sheet:
@@ -73,72 +111,65 @@ def read_sheet(path: Path, *, leave: bool = False) -> Sheet:
     With `leave`, uneven rows are left out and said in `mistakes`.
     """
     notes: list[str] = []
-    text = _decode(path, notes)
-    if text[:4].lower() == "sep=" and text[5:6] in ("\r", "\n"):  # Excel's own first line
-        delimiter, text = text[4], "\n" + text.split("\n", 1)[-1]
-    else:
-        delimiter = delimiter_of(text)
-    if delimiter != ",":
-        notes.append(f"Columns are separated by {DELIMITERS.get(delimiter, repr(delimiter))}.")
-    records = _records(path, text, delimiter)
-    if not records:
-        raise ManylabelError(f"{path} is empty: expected a header such as image,labels and one row per image")
-    header, unnamed = _header(path, records[0][1], notes)
-    sheet = Sheet(path, header, [], [], notes, unnamed)
-    _fill(sheet, records[1:], leave)
+    encoding = _encoding(path, notes)
+    with path.open(encoding=encoding, newline="") as stream:
+        head = stream.read(HEAD)
+        stream.seek(0)
+        lines: Iterator[str] = stream
+        if head[:4].lower() == "sep=" and head[5:6] in ("\r", "\n"):  # Excel's own first line
+            delimiter, lines = head[4], chain(["\n"], islice(stream, 1, None))
+        else:
+            delimiter = delimiter_of(head)
+        if delimiter != ",":
+            notes.append(f"Columns are separated by {DELIMITERS.get(delimiter, repr(delimiter))}.")
+        records = _records(path, lines, delimiter)
+        first = next(records, None)
+        if first is None:
+            raise ManylabelError(f"{path} is empty: expected a header such as image,labels and one row per image")
+        header, unnamed = _header(path, first[1], notes)
+        sheet = Sheet(path, header, range(0), (), notes, unnamed)
+        _fill(sheet, records, leave)
     return sheet
 
 
-def _decode(path: Path, notes: list[str]) -> str:
-    data = path.read_bytes()
-    refuse_binary(path, data[: 1 << 16])
-    for mark, encoding in MARKS.items():
-        if data.startswith(mark):
-            return _decoded(path, data, encoding)
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as problem:
-        line = data[: problem.start].count(b"\n") + 1
-        encoding = "cp1252" if _decodes(data, "cp1252") else "latin-1"
+def _encoding(path: Path, notes: list[str]) -> str:
+    """The encoding of the file, with a note where it is none that says so."""
+    encoding = encoding_of(path)
+    if encoding not in ("utf-8", *MARKS.values()):
         notes.append(
-            f"The file is not UTF-8 (first seen on row {line}); read as {encoding}. "
+            f"The file is not UTF-8 (first seen on row {_first_other(path)}); read as {encoding}. "
             "If accented names look wrong, save it as UTF-8."
         )
-        return data.decode(encoding)
+    return encoding
 
 
-def _decoded(path: Path, data: bytes, encoding: str) -> str:
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as problem:
-        raise ManylabelError(
-            f"{path} begins with the mark of {encoding} but is not: {problem}; save it as UTF-8"
-        ) from problem
+def _first_other(path: Path) -> int:
+    """The line of the first byte that is not UTF-8."""
+    decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
+    with path.open("rb") as stream:
+        try:
+            while chunk := stream.read(CHUNK):
+                decoder.decode(chunk)
+                line += chunk.count(b"\n")
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as problem:
+            return line + problem.object[: problem.start].count(b"\n")
+    return line
 
 
-def _decodes(data: bytes, encoding: str) -> bool:
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _records(path: Path, text: str, delimiter: str) -> list[tuple[int, list[str]]]:
+def _records(path: Path, lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """(line, cells) of every row that is not wholly blank."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    records, line = [], 1
+    reader, line = csv.reader(lines, delimiter=delimiter, strict=True), 1
     try:
         for row in reader:
             if any(cell and not cell.isspace() for cell in row):
-                records.append((line, row))
+                yield line, row
             line = reader.line_num + 1
     except csv.Error as problem:
         raise ManylabelError(
             f"{path}, row {line}: {problem}. Look for a quotation mark that is opened and not closed;"
             ' inside quotes write "" for one'
         ) from problem
-    return records
 
 
 def _header(path: Path, cells: list[str], notes: list[str]) -> tuple[list[str], set[str]]:
@@ -160,28 +191,41 @@ def _header(path: Path, cells: list[str], notes: list[str]) -> tuple[list[str], 
     return plain, blank
 
 
-def _fill(sheet: Sheet, records: list[tuple[int, list[str]]], leave: bool) -> None:
-    width, uneven = len(sheet.header), []
-    for line, row in records:
-        if len(row) > width and not any(cell.strip() for cell in row[width:]):
-            row = row[:width]
-        if len(row) != width and leave:
-            uneven.append(f"row {line}: expected {width} cells, got {len(row)}")
-            continue
-        if len(row) != width:
-            raise ManylabelError(
-                f"{sheet.path}, row {line}: expected {width} cells ({', '.join(sheet.header[:6])}"
-                f"{', …' if width > 6 else ''}), got {len(row)}."
-                + (
-                    ' Put a cell that holds commas in quotes: "cat,dog", or separate labels by |'
-                    if len(row) > width
-                    else " Is the file cut off? Blank cells still need their commas"
-                )
-            )
-        sheet.rows.append(row)
-        sheet.lines.append(line)
+def _fill(sheet: Sheet, records: Iterator[tuple[int, list[str]]], leave: bool) -> None:
+    """Read the rows, some at once."""
+    width, lines, uneven = len(sheet.header), array("q"), list[str]()
+    columns = [Column() for _ in range(width)]
+    while block := list(islice(records, max(1, min(ROWS, BLOCK // width)))):
+        rows = []
+        for line, row in block:
+            if len(row) > width and not any(cell.strip() for cell in row[width:]):
+                row = row[:width]
+            if len(row) == width:
+                rows.append(row)
+                lines.append(line)
+            elif leave:
+                uneven.append(f"row {line}: expected {width} cells, got {len(row)}")
+            else:
+                raise ManylabelError(_of_other_width(sheet, line, len(row)))
+        for column, cells in zip(columns, zip(*rows)):
+            column.add(cells)
+    sheet.columns = dict(zip(sheet.header, columns))
+    sheet.rows, sheet.lines = range(len(lines)), lines
     if uneven:
         sheet.mistakes.append(several(uneven, "row of another width left out", "rows of another width left out"))
+
+
+def _of_other_width(sheet: Sheet, line: int, got: int) -> str:
+    width = len(sheet.header)
+    return (
+        f"{sheet.path}, row {line}: expected {width} cells ({', '.join(sheet.header[:6])}"
+        f"{', …' if width > 6 else ''}), got {got}."
+        + (
+            ' Put a cell that holds commas in quotes: "cat,dog", or separate labels by |'
+            if got > width
+            else " Is the file cut off? Blank cells still need their commas"
+        )
+    )
 
 
 def several(found: list[str], one: str, many: str) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from manylabel.data.braces import expanded
 from manylabel.data.json_items import Items, outline
+from manylabel.data.tarred import ENDINGS
 from manylabel.delimited import encoding_of
 from manylabel.labels import ManylabelError, did_you_mean
 
@@ -19,12 +22,14 @@ class Source:
     """What formats look at to recognise themselves and then read; whatever is costly is done once.
 
     Arguments:
-        path: an existing file or folder; anything else is an error that names the nearest file.
+        path: an existing file or folder, or a pattern of tar archives such as `train-{000..146}.tar`; anything else
+            is an error that names the nearest file.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if not self.path.exists():
+        self.files = _of_pattern(self.path)
+        if not self.files and not _there(self.path):
             near = [p.name for p in self.path.parent.iterdir()] if self.path.parent.is_dir() else []
             raise ManylabelError(f"there is no file or folder {self.path}.{did_you_mean(self.path.name, near)}")
 
@@ -39,15 +44,18 @@ class Source:
 
     @property
     def folder(self) -> Path:
-        """The folder itself, or that of the file."""
-        return self.path if self.is_folder else self.path.parent
+        """The folder itself, or that of the file; of a pattern, the folder that all of its files lie below."""
+        folder = self.path if self.is_folder else self.path.parent
+        while self.files and "{" in str(folder):
+            folder = folder.parent
+        return folder
 
     @cached_property
     def head(self) -> bytes:
         """The first 64 KiB of a file; nothing for a folder."""
         if self.is_folder:
             return b""
-        with self.path.open("rb") as stream:
+        with (self.files or [self.path])[0].open("rb") as stream:
             return stream.read(HEAD)
 
     @cached_property
@@ -75,7 +83,7 @@ class Source:
     @cached_property
     def outline(self) -> Any:
         """A JSON file as `json` has it, but the lists directly in its object are decoded one element at a time."""
-        return outline(self.text.removeprefix("\ufeff"), str(self.path))
+        return outline(self.path)
 
     @property
     def top(self) -> dict[str, Any]:
@@ -115,6 +123,31 @@ class Source:
             return self.json[0] if isinstance(self.json, list) and self.json else {}
         except ManylabelError:
             return {}
+
+
+def _there(path: Path) -> bool:
+    """Whether a file or folder is there; an error for what is neither, such as a pipe, which can be read only once."""
+    try:
+        found = path.exists()
+    except OSError as problem:  # a name that is too long, or a folder that may not be looked into
+        raise ManylabelError(f"{str(path)[:200]} cannot be read: {problem.strerror}") from None
+    if path.is_symlink() and not found:
+        raise ManylabelError(f"{path} is a link that leads nowhere: to {os.readlink(path)}")
+    if found and not (path.is_file() or path.is_dir()):
+        raise ManylabelError(f"{path} is neither a file nor a folder: save what it gives to a file first")
+    return found
+
+
+def _of_pattern(path: Path) -> list[Path]:
+    """The archives that a path with braces stands for, all of which must exist; nothing for any other path."""
+    if "{" not in str(path) or not path.name.lower().endswith(ENDINGS) or path.exists():
+        return []
+    files = [Path(name) for name in expanded(str(path))]
+    if lost := [file for file in files if not file.is_file()]:
+        raise ManylabelError(
+            f"{path} stands for {len(files):,} archives, of which {len(lost):,} are not there, such as {lost[0]}"
+        )
+    return files
 
 
 def parse_json(text: str, where: str) -> Any:

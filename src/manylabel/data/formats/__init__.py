@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -40,7 +41,13 @@ def names() -> list[str]:
     >>> {"csv", "folder"} <= set(names())
     True
     """
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return list(_files_in(tuple(__path__)))
+
+
+@cache
+def _files_in(folders: tuple[str, ...]) -> tuple[str, ...]:
+    """Looked up once: recognising a file asks for every format, and a folder is slow to list."""
+    return tuple(sorted(one.name for one in pkgutil.iter_modules(folders) if not one.name.startswith("_")))
 
 
 def find(name: str) -> Format:
@@ -67,9 +74,14 @@ def recognise(source: Source) -> tuple[str, str]:
 
 def read(source: Source, reading: Reading, format: str | None = None) -> Dataset:
     """What a file or folder holds, in the format given or recognised, with what lies beside it."""
-    name, why = (format, "as asked") if format is not None else recognise(source)
-    dataset = find(name).load(source, reading)
-    return sidecar.restore(dataset, source.path, said=f"Read as {name}: {why}.")
+    try:
+        name, why = (format, "as asked") if format is not None else recognise(source)
+        dataset = find(name).load(source, reading)
+        return sidecar.restore(dataset, source.path, said=f"Read as {name}: {why}.")
+    except OSError as problem:  # a folder where a file should be, a link that leads nowhere, no permission
+        file = problem.filename if isinstance(problem.filename, str) else source.path
+        what = "is a folder, where a file is expected" if isinstance(problem, IsADirectoryError) else problem.strerror
+        raise ManylabelError(f"{file} cannot be read: {what or problem}") from None
 
 
 def write(dataset: Dataset, path: Path, format: str) -> list[str]:
@@ -83,9 +95,28 @@ def write(dataset: Dataset, path: Path, format: str) -> list[str]:
         raise ManylabelError(f"{format} can be read, not written.{did_you_mean('', writable())}")
     if path.exists():
         raise ManylabelError(f"{path} exists already; give another name, or remove it first")
+    _check_text(dataset, path)
     ids = chosen.save(dataset, path)
     native = chosen.load(Source(path), Reading())
     return [f"{len(dataset):,} images written as {format}: {path}", *sidecar.keep(dataset, native, ids, path)]
+
+
+def _check_text(dataset: Dataset, path: Path) -> None:
+    """Names that are no text, as of files whose names are not UTF-8, can be read but not written."""
+    texts = {"class": dataset.labels.names, "image": dataset.labels.ids, "column": tuple(dataset.columns)}
+    texts["photograph"] = tuple(map(str, dataset.paths))
+    for what, words in texts.items():
+        for word in () if _is_text("".join(words)) else words:
+            if not _is_text(word):
+                raise ManylabelError(f"{path}: the name of the {what} {word!a} is no text in UTF-8; rename it first")
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def named(format: str, stem: str) -> str:

@@ -20,6 +20,22 @@ NUMBERS = ("numeric", "real", "integer")
 Row = dict[int, str | None]
 
 
+class Listed(Row):
+    """A sparse row: the cells it lists, and for every other column what leaving it out means.
+
+    >>> row = Listed({1: "1"}, {0: "0", 1: "0", 2: "a"})
+    >>> row[0], row[1], row[2], list(row)
+    ('0', '1', 'a', [1])
+    """
+
+    def __init__(self, cells: Row, unwritten: Row) -> None:
+        super().__init__(cells)
+        self.unwritten = unwritten
+
+    def __missing__(self, column: int) -> str | None:
+        return self.unwritten[column]
+
+
 @dataclass(frozen=True)
 class Attribute:
     """A column: its kind is number, nominal, string or date; `values` are those of a nominal one."""
@@ -101,7 +117,7 @@ def _attribute(text: str, where: str) -> Attribute:
 def rows(head: Arff) -> Iterator[tuple[int, Row | str, bool]]:
     """(line, {column: cell, None where it is missing} or what is wrong, whether it is weighted) of every row.
 
-    A sparse row gives what it leaves out too.
+    A sparse row is `Listed`.
     """
     unwritten: Row = {k: one.unwritten for k, one in enumerate(head.attributes)}
     with head.path.open(encoding=head.encoding) as stream:
@@ -121,7 +137,7 @@ def _row(text: str, unwritten: Row) -> Row:
     if text.startswith("{"):
         if not text.endswith("}"):
             raise ManylabelError("expected } at the end of a sparse row")
-        return unwritten | _pairs(text[1:-1], len(unwritten))
+        return Listed(_pairs(text[1:-1], len(unwritten)), unwritten)
     found = cells(text, "")
     if len(found) != len(unwritten):
         raise ManylabelError(f"expected {len(unwritten)} values, got {len(found)}")

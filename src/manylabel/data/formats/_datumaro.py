@@ -150,7 +150,7 @@ def _annotation(
     marks = [key if value is True else f"{key}={value}" for key, value in attributes.items()
              if isinstance(value, (str, int, float)) and value not in (False, "") and key != "rotation"]  # fmt: skip
     if kind == "label":
-        tally["attributes of labels"] += len(marks)
+        tally.update({"attributes of labels": len(marks)} if marks else {})
     elif "bbox" in one or "points" in one:
         found.mark(row, names[k], PRESENT)
         found.box(row, names[k], _box(one, size), clean([*([] if kind == "bbox" else [str(kind)]), *marks]))

@@ -73,7 +73,7 @@ def _moved(cells: Any, inside: str) -> Any:
 
 def _csv(file: Path) -> tuple[dict[str, list[Any]], list[int]]:
     sheet = read_sheet(file)
-    return {name: list(sheet.raw(name)) for name in sheet.header}, sheet.lines
+    return {name: list(sheet.raw(name)) for name in sheet.header}, list(sheet.lines)
 
 
 def _jsonl(file: Path) -> tuple[dict[str, list[Any]], list[int]]:

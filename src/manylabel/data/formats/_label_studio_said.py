@@ -28,6 +28,7 @@ SHAPES = (
     *("rectanglelabels", "polygonlabels", "ellipselabels", "brushlabels", "keypointlabels", "labels"),
     *("bitmasklabels", "vectorlabels", "hypertextlabels", "timeserieslabels"),
 )
+SIZE = ("original_width", "original_height", "image_rotation")
 PLAIN_SHAPES = ("rectangle", "polygon", "ellipse", "brush", "keypoint", "bitmask", "vector")
 Key = tuple[str, tuple[str, ...]]  # the field of a choice ("" for a region) and the path of words to the label
 
@@ -52,14 +53,16 @@ class Said:
 def read_results(said: Said, results: Any, found: Collector, row: int, where: str, tally: Counter[str]) -> None:
     """Add what the results of an annotation hold; those that are no labels are counted in `tally` by their type."""
     regions: dict[str, list[list[str]]] = {}
-    later = []
+    later, size = [], None
     with entry(found, where, row):
         for k, result in enumerate(listed(results, "result"), 1):
             with entry(found, f"{where}, result {k}", row):
                 one = keyed(result, "a result")
                 value = keyed(one.get("value", {}), "value")
                 kind = _kind(one, value)
-                _size(found, row, one)
+                if (own := [one.get(key) for key in SIZE]) != size:
+                    _size(found, row, one)
+                    size = own
                 if kind in SHAPES:
                     regions.setdefault(str(one.get("id") or f"no id {k}"), []).append(
                         _shape(said, one, value, kind, tally)
@@ -76,8 +79,7 @@ def _kind(one: dict[str, Any], value: dict[str, Any]) -> str:
     kind = one.get("type", "")
     if not isinstance(kind, str):
         raise Damaged(f"expected text for type, got {shown(kind)}")
-    known = (*SHAPES, "choices", "taxonomy")
-    return kind.lower() or next((name for name in known if name in value), "")
+    return kind.lower() or next((name for name in (*SHAPES, "choices", "taxonomy") if name in value), "")
 
 
 def _size(found: Collector, row: int, one: dict[str, Any]) -> None:
@@ -88,31 +90,45 @@ def _size(found: Collector, row: int, one: dict[str, Any]) -> None:
 
 def _shape(said: Said, one: dict[str, Any], value: dict[str, Any], kind: str, tally: Counter[str]) -> list[str]:
     """Add a region that has labels; the list of its marks, to which results of its parts may add."""
-    names = [tidy(word(name, kind)) for name in listed(value.get(kind), kind)]
+    keys: list[Key] = [("", (tidy(word(name, kind)),)) for name in listed(value.get(kind), kind)]
     sure = _score(one)
-    for name in names:
-        said.labels["", (name,)] = max(sure, said.labels.get(("", (name,)), 0.0))
-    if not names:
+    for key in keys:
+        said.labels[key] = max(sure, said.labels.get(key, 0.0))
+    if not keys:
         tally["regions without a label"] += 1
-    meta = one.get("meta")
-    text = meta.get("text") if isinstance(meta, dict) else None
-    marks = [mark for mark in (text if isinstance(text, list) else [text]) if isinstance(mark, str)]
+    marks = _texts(one["meta"]) if "meta" in one else []
     shares = _box(one, value, marks)
     if shares is None:
         tally[f"{kind} without a box"] += 1
-    elif names:
-        marks[:] = clean(marks)
-        said.boxes += [(("", (name,)), shares, marks) for name in names]
+    elif keys:
+        marks[:] = clean(marks) if marks else marks
+        said.boxes += [(key, shares, marks) for key in keys]
     return marks
+
+
+def _texts(meta: Any) -> list[str]:
+    """What was written about a region."""
+    text = meta.get("text") if isinstance(meta, dict) else None
+    return [mark for mark in (text if isinstance(text, list) else [text]) if isinstance(mark, str)]
 
 
 def _score(one: dict[str, Any]) -> float:
     """How sure a model was; 1 where nothing is said."""
     score = one.get("score")
-    sure = 1.0 if score is None else number(score, "score")
+    if score is None:
+        return 1.0
+    sure = number(score, "score")
     if not 0 <= sure <= 1:
         raise Damaged(f"expected a score in [0, 1], got {sure:g}")
     return sure
+
+
+def _scores(one: dict[str, Any]) -> dict[str, float]:
+    """How sure a model was of each label of a choice, where `export.label_studio` wrote it."""
+    meta = one.get("meta")
+    found = meta.get("probabilities") if isinstance(meta, dict) else None
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {tidy(name): share for name, share in pairs if isinstance(share, (int, float)) and 0 <= share <= 1}
 
 
 def _box(one: dict[str, Any], value: dict[str, Any], marks: list[str]) -> Box | None:
@@ -128,7 +144,8 @@ def _box(one: dict[str, Any], value: dict[str, Any], marks: list[str]) -> Box | 
         marks.append("ellipse")
         return _turned(one, value, box(x - rx, y - ry, 2 * rx, 2 * ry), (x, y), marks)
     if "width" in value and "height" in value:
-        x, y, width, height = (number(value.get(key), key) / 100 for key in ("x", "y", "width", "height"))
+        x, y = number(value.get("x"), "x") / 100, number(value.get("y"), "y") / 100
+        width, height = number(value["width"], "width") / 100, number(value["height"], "height") / 100
         return _turned(one, value, box(x, y, width, height), (x, y), marks)
     if {"x", "y"} & value.keys() and "width" not in value and "keypointlabels" not in value:
         raise Damaged("expected x, y, width and height in percent of the image, got only some of them")
@@ -139,7 +156,7 @@ def _turned(
     one: dict[str, Any], value: dict[str, Any], shares: Box, about: tuple[float, float], marks: list[str]
 ) -> Box:
     """The box around a turned region: a rectangle turns about its upper left corner, an ellipse about its centre."""
-    degrees = number(value.get("rotation") or 0, "rotation")
+    degrees = number(value["rotation"], "rotation") if value.get("rotation") else 0.0
     if not degrees:
         return shares
     marks.append("rotated")
@@ -160,10 +177,11 @@ def _not_a_shape(
                 marks[:] = clean([*marks, *("/".join(path) for path in paths)])
             tally["choices about a region"] += 1
             return
-        sure = _score(one)
+        sure, own = _score(one), _scores(one)
         for path in paths:
             for k in range(1, len(path) + 1):  # a label implies all above it
-                said.labels[name or "", path[:k]] = max(sure, said.labels.get((name or "", path[:k]), 0.0))
+                key = (name or "", path[:k])
+                said.labels[key] = max(own.get(path[-1], sure), said.labels.get(key, 0.0))
     elif kind not in PLAIN_SHAPES or not regions:
         tally[f"results of type {kind or '?'}"] += 1
 

@@ -109,14 +109,16 @@ def bare(name: str) -> str:
     return stem if ending.lower() in IMAGE_ENDINGS else name
 
 
-def entries(text: str) -> Iterator[tuple[int, str, int | None]]:
-    """(line, name, its number or None) of a list: `000001`, `000001 -1`, or a name with blanks in quotation marks.
+def entries(text: str) -> Iterator[tuple[int, str, int | None, str]]:
+    """(line, name, its number or None, the whole line) of a list: `000001`, `000001 -1`, or a name with blanks in
+    quotation marks.
 
-    >>> list(entries('000001  1\\n\\n"a b" -1\\n000003'))
-    [(1, '000001', 1), (3, 'a b', -1), (4, '000003', None)]
+    >>> list(entries('000001  1\\n\\n"a b" -1\\nholiday 3'))
+    [(1, '000001', 1, '000001  1'), (3, 'a b', -1, '"a b" -1'), (4, 'holiday', 3, 'holiday 3')]
     """
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         match = LINE.match(line)
         if match and line.strip():
             quoted, plain, state = match.groups()
-            yield number, (plain if quoted is None else quoted).strip(), None if state is None else int(state[:6])
+            name = plain if quoted is None else quoted
+            yield number, name.strip(), None if state is None else int(state[:6]), line.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,6 +46,8 @@ class Labels:
 
     def __init__(self, found: Collector, names: list[str] | None) -> None:
         self.found, self.names, self.without_photo = found, names, 0
+        self.unread: Counter[str] = Counter()  # members by ending, beside another one with labels
+        self.captions = 0
         self._lists: list[tuple[int, str, list[Any]]] = []  # of json, which may be class numbers or 0 and 1
         self._numbers: list[tuple[int, str, list[Any]]] = []  # which are class numbers
         self._seen: set[str] = set()
@@ -130,6 +133,11 @@ class Labels:
             self._indices()
         if self._unlabelled:
             self.found.note(f"{self._unlabelled:,} samples have no labels: nobody judged them, all theirs are unknown.")
+        if self.unread:
+            said = ", ".join(f".{ending} ({times:,})" for ending, times in self.unread.items())
+            self.found.note(f"Not read, since another member of the sample has labels: {said}.")
+        if self.captions:
+            self.found.note(f"{self.captions:,} .txt repeat a text of their .json: they are captions, no labels.")
         if self.without_photo:
             self.found.note(f"{self.without_photo:,} samples have no photograph.")
 
@@ -139,11 +147,13 @@ class Labels:
         plain = all(one in BITS for _, _, listed in self._lists for one in listed)
         if not plain or len(lengths) > 1 or (self.names is not None and lengths != {len(self.names)}):
             return False
+        if all(type(one) is bool or one is None for _, _, listed in self._lists for one in listed):
+            return True
         twice = any(len(set(listed)) < len(listed) or None in listed or -1 in listed for _, _, listed in self._lists)
-        if not twice and self.names is not None and len(self.names) <= 2:
+        if not twice and (lengths == {2} or (self.names is not None and len(self.names) <= 2)):
             raise ManylabelError(
-                f"{self._lists[0][1]}: with {len(self.names)} classes {self._lists[0][2]} may be class numbers or a"
-                " value for each class; write names"
+                f"{self._lists[0][1]}: {self._lists[0][2]} may be class numbers, or a value for each of"
+                f" {len(self._lists[0][2])} classes; write names"
             )
         return twice
 

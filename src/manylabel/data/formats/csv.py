@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from manylabel.data import sidecar, wide
 from manylabel.data.dataset import Dataset
+from manylabel.data.formats._label_studio_csv import is_export
 from manylabel.data.formats._openimages_files import is_table
 from manylabel.data.reading import Reading
 from manylabel.data.sheet import read_sheet
@@ -28,7 +29,7 @@ CELLS = np.array(["", "1", "0"])  # of unknown, present and absent: the states 0
 
 def clue(source: Source) -> str | None:
     """By its ending, or a text file whose lines are split; a folder with one table in it, or one named labels."""
-    if _is_open_images(source):
+    if _is_open_images(source) or is_export(source):
         return None
     if source.is_folder:
         tables = _tables(source)
@@ -51,6 +52,8 @@ def _is_open_images(source: Source) -> bool:
 def load(source: Source, reading: Reading) -> Dataset:
     """A narrow, wide or long table; see `manylabel.data.table_csv`."""
     tables = _tables(source) if source.is_folder else [source.path]
+    if not tables:
+        raise ManylabelError(f"{source.path} is a folder without a table: expected a file that ends in .csv or .tsv")
     if len(tables) > 1:
         raise ManylabelError(
             f"{source.path} holds several tables ({', '.join(p.name for p in tables[:8])}): give one of them"
@@ -87,4 +90,5 @@ def _like_labels(cells: NDArray[np.str_]) -> bool:
 def _tables(source: Source) -> list[Path]:
     """The tables of a folder; only the one named labels, if there is one."""
     tables = [source.path / name for name in source.inside if Path(name).suffix.lower() in ENDINGS[:2]]
+    tables = [path for path in tables if path.is_file() or path.is_symlink()]  # a link that leads nowhere is an error
     return [path for path in tables if path.stem.lower() == "labels"][:1] or tables

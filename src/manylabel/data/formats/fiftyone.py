@@ -20,18 +20,17 @@ from typing import Any
 
 from manylabel.data.collect import Collector
 from manylabel.data.dataset import IMAGE_ENDINGS, Dataset, tidy
-from manylabel.data.formats._elements import elements
 from manylabel.data.formats._entries import entry, keyed, listed, open_image, part_of, shown, word
 from manylabel.data.formats._fiftyone_labels import LABELS, is_label, keyed_or_empty, mark, of_field
 from manylabel.data.formats._fiftyone_write import BOXES, FIELD, save
 from manylabel.data.formats._sizes import LONGEST
+from manylabel.data.json_items import elements
 from manylabel.data.reading import Reading
 from manylabel.data.source import Source
 from manylabel.labels import ManylabelError, did_you_mean
 
 __all__ = ["ENDING", "clue", "load", "save"]
 KIND, ENDING = "fiftyone", ""
-SAMPLES = r'\{\s*"samples"\s*:\s*\['
 OF_SAMPLE = {"filepath", "tags", "metadata", "_id", "id", "_cls", "_media_type", "_rand", "_dataset_id", "_sample_id"}
 
 
@@ -71,7 +70,7 @@ def load(source: Source, reading: Reading) -> Dataset:
     if not file.is_file():
         raise ManylabelError(f"{source.path}: expected metadata.json and samples.json, or labels.json, in this folder")
     inner = Source(file)
-    if re.match(rb"\W*" + SAMPLES.encode(), inner.head):
+    if re.match(rb'\W*\{\s*"samples"\s*:\s*\[', inner.head):
         return _Samples(found, file, folder).read()
     top = inner.json
     if isinstance(top, dict) and isinstance(top.get("labels"), dict):
@@ -96,7 +95,7 @@ class _Samples:
         fields = self._fields()
         for field in fields:
             self.found.classes(*self._classes(field))
-        for k, sample in enumerate(elements(self.file, SAMPLES, "}"), 1):
+        for k, sample in enumerate(elements(self.file, "samples"), 1):
             where = f"{self.file}, sample {k}"
             with entry(self.found, where, kind="samples left out"):
                 self._sample(keyed(sample, "a sample"), k, where, fields)
@@ -111,7 +110,7 @@ class _Samples:
     def _fields(self) -> list[str]:
         """The field of the labels, as asked; else ground_truth, else the only one."""
         there: Counter[str] = Counter()
-        for sample in elements(self.file, SAMPLES, "}"):
+        for sample in elements(self.file, "samples"):
             if isinstance(sample, dict):
                 there.update(key for key, value in sample.items() if is_label(value))
         declared = [key for key, kind in self._declared() if any(f"labels.{one}" in kind for one in LABELS)]
@@ -124,7 +123,7 @@ class _Samples:
             raise ManylabelError(f"{self.file}: no field of the samples holds labels (Classification, Detections, ...)")
         if not asked and FIELD not in every and len(every) > 1:
             raise ManylabelError(
-                f"{self.file}: several fields hold labels: {', '.join(every)}. Say which with --columns"
+                f"{self.file}: several fields hold labels: {', '.join(every)}. Say which with --column"
                 f' (Python: columns=("{every[0]}",))'
             )
         chosen = asked or [field for field in (FIELD, BOXES) if FIELD in every and field in every] or every

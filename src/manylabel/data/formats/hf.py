@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from manylabel.data.arrow import Part, footer, parquet_part, pyarrow, stream_part
+from manylabel.data.arrow_objects import CATEGORY, with_objects
 from manylabel.data.arrow_sheet import ArrowSheet
 from manylabel.data.dataset import PART_WORDS, Dataset
 from manylabel.data.formats._imagefolder import metadata_in, metadata_part
@@ -50,7 +51,7 @@ def clue(source: Source) -> str | None:
 
 def load(source: Source, reading: Reading) -> Dataset:
     """All splits as one dataset; a split that is none of train, val and test is kept in the column `subset`."""
-    parts = list(_parts(source))
+    parts = [with_objects(part) for part in _parts(source)]
     if not parts:
         raise ManylabelError(f"{source.path}: no *.arrow, *.parquet or metadata.jsonl is found here")
     return of_sheet(ArrowSheet(source.path, parts, _classes(parts)), reading, "hf")
@@ -161,13 +162,16 @@ def _features(part: Part) -> dict[str, Any]:
 
 
 def _names(feature: Any, where: str) -> list[str]:
-    """The class names of a feature: ClassLabel, or one in Sequence, List, LargeList or a list of one; else none."""
+    """The class names of a feature: ClassLabel, or one in Sequence, List, LargeList, a list of one or the category of
+    objects; else none."""
     while isinstance(feature, list) and len(feature) == 1:
         feature = feature[0]
     if not isinstance(feature, dict):
         return []
     if feature.get("_type") in ("Sequence", "List", "LargeList"):
         return _names(feature.get("feature"), where)
+    if "_type" not in feature:  # of objects: the features of each by name
+        return next((_names(feature[word], where) for word in CATEGORY if word in feature), [])
     if feature.get("_type") != "ClassLabel":
         return []
     names = feature.get("names")
@@ -218,18 +222,19 @@ def save(dataset: Dataset, path: Path) -> Sequence[str]:
     path.mkdir()
     parts = [part for part in WORDS if (dataset.split == part).any()]
     if not parts or (dataset.split == "").any():
-        _write(dataset, path, "")
+        _write(dataset, path, "", _described(dataset))
         return dataset.labels.ids
+    features = _described(replace(dataset, split=np.full(len(dataset), "")))  # the same in every split
     for part in parts:
         (path / WORDS[part]).mkdir()
         chosen = dataset.rows(dataset.split == part)
-        _write(replace(chosen, split=np.full(len(chosen), "")), path / WORDS[part], WORDS[part])
+        _write(replace(chosen, split=np.full(len(chosen), "")), path / WORDS[part], WORDS[part], features)
     (path / DICT).write_text(json.dumps({"splits": [WORDS[part] for part in parts]}), encoding="utf-8")
     return dataset.labels.ids
 
 
-def _write(dataset: Dataset, folder: Path, split: str) -> None:
-    arrow, features = pyarrow(), _described(dataset)
+def _write(dataset: Dataset, folder: Path, split: str, features: dict[str, Any]) -> None:
+    arrow = pyarrow()
     kinds = {"Image": arrow.struct({"bytes": arrow.binary(), "path": arrow.string()}), "Value": arrow.string()}
     kinds["Sequence"] = arrow.list_(arrow.int64())
     said = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}

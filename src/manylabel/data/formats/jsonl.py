@@ -5,14 +5,15 @@
     {"image": "b.jpg", "labels": {"cat": 0, "dog": null}, "soft": {"dog": 0.5}, "reviewed": true, "size": [640, 480],
      "votes": {"ann": {"dog": 1}}, "boxes": [{"label": "dog", "box": [0.1, 0.2, 0.5, 0.5], "marks": ["crowd"]}]}
 
-Labels are a list (present; also "absent" and "unknown"), or an object of 1, 0 and null. Boxes are x, y, width and
-height as shares of the image. Keys with a text, a number or a truth value that mean nothing else are further columns.
+Labels are a list (present; also "absent" and "unknown"), or an object of 1, 0 and null; of a line without labels, or
+with null, nobody judged the image. Boxes are x, y, width and height as shares of the image. Keys with a text, a number
+or a truth value that mean nothing else are further columns.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import numpy as np
 
 from manylabel.data.collect import Collector
 from manylabel.data.dataset import Dataset
+from manylabel.data.formats._entries import Damaged, keyed, listed, number, shown
 from manylabel.data.reading import SOFT, UNCERTAIN, Reading
 from manylabel.data.source import Source, parse_json
 from manylabel.delimited import IMAGE, encoding_of
@@ -31,6 +33,7 @@ LISTS = {"labels": PRESENT, "absent": ABSENT, "unknown": UNKNOWN}
 LABELS = ("labels", "tags", "classes", "categories", "label", "tag")
 OWN = ("absent", "unknown", "candidates", "soft", "votes", "boxes", "reviewed", "size", "split")
 STATES = {1: PRESENT, 0: ABSENT, None: UNKNOWN}  # true is 1 and false is 0
+MINUS_ONE = {"absent": ABSENT, "present": PRESENT}
 WORDS = {PRESENT: 1, ABSENT: 0, UNKNOWN: None}
 DEFAULTS = {"absent": ABSENT, "unknown": UNKNOWN}
 
@@ -50,15 +53,13 @@ def clue(source: Source) -> str | None:
 
 def load(source: Source, reading: Reading) -> Dataset:
     """Every line is an image; the first may say which classes there are."""
-    found = Collector(source.path, KIND, reading, unit="line")
-    default, keys = reading.default, None
-    for line, entry in _entries(source, found):
+    reader = _Reader(Collector(source.path, KIND, reading, unit="line"))
+    for line, entry in _entries(source, reader.found):
         if "manylabel" in entry:
-            default = _header(found, entry, line)
-            continue
-        keys = keys or _keys(found, entry, line)
-        _row(found, entry, line, keys)
-    return found.dataset(default=default)
+            reader.default = _header(reader.found, entry, line)
+        else:
+            reader.row(entry, line)
+    return reader.dataset()
 
 
 def _entries(source: Source, found: Collector) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -91,41 +92,76 @@ def _header(found: Collector, entry: dict[str, Any], line: int) -> int:
         ) from None
 
 
-def _keys(found: Collector, entry: dict[str, Any], line: int) -> tuple[str, str]:
-    """The keys of the image and of its labels, from the first line."""
-    plain = {key.lower(): key for key in entry}
-    image = next((plain[word] for word in IMAGE if word in plain), None)
-    labels = next((plain[word] for word in LABELS if word in plain), "labels")
-    if image is None:
-        raise ManylabelError(
-            f"{found.at(line)}: no key holds the image: expected image, path, file or filename; got"
-            f" {', '.join(list(entry)[:12])}.{did_you_mean(next(iter(entry), ''), ['image'])}"
-        )
-    return image, labels
+class _Reader:
+    """Lines on their way into a `Collector`: which keys hold the image and the labels shows as they come."""
 
+    def __init__(self, found: Collector) -> None:
+        self.found, self.default = found, found.reading.default
+        self.image, self.labels = "", ""
+        self.bare, self.lost = 0, Counter[str]()
 
-def _row(found: Collector, entry: dict[str, Any], line: int, keys: tuple[str, str]) -> None:
-    image, labels = keys
-    row = None
-    try:
-        extra = {
-            key: value if isinstance(value, str) else json.dumps(value)
-            for key, value in entry.items()
-            if key not in (*keys, *OWN) and isinstance(value, (str, int, float)) and value is not None
-        }
-        row = found.image(_text(entry.get(image)), line=line, part=_text(entry.get("split") or ""), columns=extra)
-        _labels(found, row, entry.get(labels))
-        for key in ("absent", "unknown"):
-            for name in entry.get(key) or []:
-                found.mark(row, _text(name), LISTS[key])
-        _beside(found, row, entry)
-    except (TypeError, ValueError, KeyError, AttributeError) as problem:
-        if isinstance(problem, ManylabelError) and not found.reading.leave:
-            raise
-        said = str(problem).removeprefix(f"{found.at(line)}: ")
-        found.mistake("lines left out, or read in part with all else unknown", found.at(line), said)
-        if row is not None:
-            found.unsure(row)
+    def row(self, entry: dict[str, Any], line: int) -> None:
+        """One image; where its line cannot be read whole, what it does not say is unknown."""
+        self.keys(entry, line)
+        row, found = None, self.found
+        try:
+            columns = self.columns(entry)
+            part = _text(entry.get("split") or "")
+            row = found.image(_text(entry.get(self.image)), line=line, part=part, columns=columns)
+            self.judged(row, entry)
+            _labels(found, row, entry.get(self.labels))
+            for key in ("absent", "unknown"):
+                for name in listed(entry.get(key), key):
+                    found.mark(row, _text(name), LISTS[key])
+            _beside(found, row, entry)
+        except (TypeError, ValueError, AttributeError) as problem:
+            if isinstance(problem, ManylabelError) and not found.reading.leave:
+                raise
+            said = str(problem).removeprefix(f"{found.at(line)}: ")
+            found.mistake("lines left out, or read in part with all else unknown", found.at(line), said)
+            if row is not None:
+                found.unsure(row)
+
+    def keys(self, entry: dict[str, Any], line: int) -> None:
+        """Find the keys of the image, in the first line, and of its labels, in the first line that has any."""
+        plain = {key.lower(): key for key in reversed(entry)}
+        if not self.image:
+            self.image = next((plain[word] for word in IMAGE if word in plain), "")
+        if not self.image:
+            near = did_you_mean(next(iter(entry), ""), ["image"])
+            raise ManylabelError(
+                f"{self.found.at(line)}: no key holds the image: expected image, path, file or filename; got"
+                f" {', '.join(list(entry)[:12])}.{near}"
+            )
+        if not self.labels:
+            self.labels = next((plain[word] for word in LABELS if word in plain), "")
+
+    def columns(self, entry: dict[str, Any]) -> dict[str, str]:
+        """Further texts, numbers and truth values; keys that hold anything else are counted."""
+        found = {}
+        for key, value in entry.items():
+            if key in (self.image, self.labels, *OWN) or value is None:
+                continue
+            if isinstance(value, (str, int, float)):
+                found[key] = value if isinstance(value, str) else json.dumps(value)
+            else:
+                self.lost[key] += 1
+        return found
+
+    def judged(self, row: int, entry: dict[str, Any]) -> None:
+        """Without a list of labels, what a line does not say is not known, unless somebody reviewed the image."""
+        if entry.get(self.labels) is None and entry.get("reviewed") is not True:
+            self.found.unsure(row)
+            self.bare += 1
+
+    def dataset(self) -> Dataset:
+        """All lines, with notes on what was understood and what is not kept."""
+        if self.bare:
+            self.found.note(f"{self.bare:,} lines hold no list of labels: what they do not say is unknown.")
+        if self.lost:
+            said = [f"{key} ({times:,})" for key, times in self.lost.most_common(12)]
+            self.found.note(f"Keys that hold neither text nor a number are left out: {', '.join(said)}.")
+        return self.found.dataset(default=self.default)
 
 
 def _text(value: Any) -> str:
@@ -137,7 +173,7 @@ def _text(value: Any) -> str:
 def _labels(found: Collector, row: int, labels: Any) -> None:
     if isinstance(labels, dict):
         for name, value in labels.items():
-            if value not in STATES:
+            if isinstance(value, (list, dict)) or value not in STATES:
                 _uncertain(found, row, name, value)
             else:
                 found.mark(row, name, STATES[value])
@@ -149,30 +185,45 @@ def _labels(found: Collector, row: int, labels: Any) -> None:
 
 
 def _uncertain(found: Collector, row: int, name: str, value: Any) -> None:
-    """-1 and the word are labels somebody was not sure of; anything else is no label."""
+    """-1 is what the user says; it and the word are labels somebody was not sure of; anything else is no label."""
     if value not in (-1, "uncertain"):
         raise ValueError(f"expected 1, 0, null or -1 (uncertain) for {name!r}, got {json.dumps(value)[:40]}")
-    found.mark(row, name, UNCERTAIN[found.reading.uncertain])
-    if found.reading.uncertain == "soft":
+    reading = found.reading
+    if value == -1 and reading.minus_one in ("absent", "present"):
+        found.mark(row, name, MINUS_ONE[reading.minus_one])
+        return
+    found.mark(row, name, UNCERTAIN[reading.uncertain])
+    if reading.uncertain == "soft":
         found.soft(row, name, SOFT)
 
 
 def _beside(found: Collector, row: int, entry: dict[str, Any]) -> None:
-    for name in entry.get("candidates") or []:
+    for name in listed(entry.get("candidates"), "candidates"):
         found.candidate(row, _text(name))
-    for name, value in (entry.get("soft") or {}).items():
-        found.soft(row, name, float(value))
-    for annotator, votes in (entry.get("votes") or {}).items():
-        for name, value in votes.items():
+    for name, value in keyed(entry.get("soft") or {}, "soft").items():
+        found.soft(row, name, number(value, f"soft value of {name!r}"))
+    for annotator, votes in keyed(entry.get("votes") or {}, "votes").items():
+        for name, value in keyed(votes, f"the votes of {annotator!r}").items():
+            if isinstance(value, (list, dict)) or value not in STATES:
+                raise Damaged(f"expected 1, 0 or null as the vote of {annotator!r} on {name!r}, got {shown(value)}")
             found.vote(row, name, annotator, STATES[value])
-    for box in entry.get("boxes") or []:
-        x, y, width, height = box["box"]
-        found.box(row, _text(box["label"]), (x, y, width, height), box.get("marks", []))
-    if entry.get("reviewed") is not None:
-        found.reviewed(row, bool(entry["reviewed"]))
+    for box in listed(entry.get("boxes"), "boxes"):
+        marks = [_text(mark) for mark in listed(keyed(box, "a box").get("marks"), "marks")]
+        shares = _numbers(box.get("box"), 4, "box (x, y, width and height as shares of the image)")
+        found.box(row, _text(box.get("label")), shares, marks)
+    if (seen := entry.get("reviewed")) is not None:
+        if seen not in (True, False):
+            raise Damaged(f"expected true or false for reviewed, got {shown(seen)}")
+        found.reviewed(row, bool(seen))
     if entry.get("size") is not None:
-        width, height = entry["size"]
-        found.size(row, width, height)
+        width, height = _numbers(entry["size"], 2, "size (width and height in pixels)")
+        found.size(row, int(width), int(height))
+
+
+def _numbers(values: Any, count: int, what: str) -> list[float]:
+    if not isinstance(values, list) or len(values) != count:
+        raise Damaged(f"expected {count} numbers for {what}, got {shown(values)}")
+    return [number(value, what) for value in values]
 
 
 def save(dataset: Dataset, path: Path) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Label Studio: its JSON export (tasks with annotations) and the short one, JSON-MIN.
+"""Label Studio: its JSON export (tasks with annotations) and the short ones, JSON-MIN, CSV and TSV.
 
     [{"id": 1, "data": {"image": "/data/upload/1/ab-a.jpg"}, "annotations": [{"completed_by": 7, "result": [
         {"type": "choices", "from_name": "scene", "value": {"choices": ["street"]}},
@@ -19,23 +19,26 @@ from urllib.parse import unquote
 
 from manylabel.data.collect import Collector
 from manylabel.data.dataset import IMAGE_ENDINGS, Dataset
-from manylabel.data.formats._elements import elements
 from manylabel.data.formats._entries import Damaged, entry, keyed, listed, part_of, word
+from manylabel.data.formats._label_studio_csv import ABOUT, is_export, lines
+from manylabel.data.formats._label_studio_kept import Kept
 from manylabel.data.formats._label_studio_said import Key, Said, read_results, who
 from manylabel.data.formats._label_studio_write import IMAGES, LOCAL, save
+from manylabel.data.json_items import elements
 from manylabel.data.reading import Reading
 from manylabel.data.source import Source
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, ManylabelError
 
 __all__ = ["ENDING", "clue", "load", "save"]
 KIND, ENDING = "label_studio", ".json"
-ABOUT = ("annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement")
 CHOSEN = ("choice", "choices", "label", "labels", "class", "classes", "category", "tag", "tags")
 TASK = ("annotations", "completions", "predictions", "is_labeled", "total_annotations")
 
 
 def clue(source: Source) -> str | None:
-    """A list whose first object is a task, or a line of the short export; or a single task."""
+    """A list whose first object is a task, or a line of the short export; or a single task; or a table of answers."""
+    if not source.is_folder and is_export(source):
+        return "a table with the columns annotator and annotation_id"
     if source.is_folder or not source.looks_json or source.ending in (".jsonl", ".ndjson"):
         return None
     first = source.first or source.top
@@ -55,10 +58,12 @@ def _begins_as_tasks(head: bytes) -> bool:
 
 def load(source: Source, reading: Reading) -> Dataset:
     """Every task is an image; tasks of one image count as one with more annotations."""
-    if not source.looks_json:
-        raise ManylabelError(f"{source.path}: expected a list of tasks in JSON")
-    reader = _Reader(Collector(source.path, KIND, reading, unit="task"))
-    for k, task in enumerate([source.json] if "data" in source.top else elements(source.path), 1):
+    table = not source.is_folder and is_export(source)
+    if not source.looks_json and not table:
+        raise ManylabelError(f"{source.path}: expected a list of tasks in JSON, or the CSV that Label Studio exports")
+    reader = _Reader(Collector(source.path, KIND, reading, unit="row" if table else "task"))
+    tasks = [source.json] if "data" in source.top else elements(source.path)
+    for k, task in lines(source.path, leave=reading.leave) if table else enumerate(tasks, 1):
         reader.task(task, k)
     reader.settle()
     return reader.found.dataset()
@@ -69,8 +74,7 @@ class _Reader:
 
     def __init__(self, found: Collector) -> None:
         self.found, self.tally = found, Counter[str]()
-        self.said: dict[int, list[Said]] = defaultdict(list)
-        self.models: dict[int, list[Said]] = defaultdict(list)
+        self.said, self.models = Kept(), Kept()
         self.urls: dict[str, str] = {}
         self.ways: dict[str, str] = {}
 
@@ -103,7 +107,6 @@ class _Reader:
         return name
 
     def _annotations(self, row: int, task: dict[str, Any], where: str) -> None:
-        self.said.setdefault(row, [])
         key = "annotations" if "annotations" in task else "completions"
         for k, annotation in enumerate(listed(task.get(key), key), 1):
             place = f"{where}, annotation {k}"
@@ -114,16 +117,10 @@ class _Reader:
                     continue
                 said = Said(who(one, k), one.get("ground_truth") is True)
                 read_results(said, one.get("result"), self.found, row, place, self.tally)
-                self._add(row, said)
+                self.said.add(row, said)
         self._predictions(row, task, where)
         if task.get("drafts"):
             self.tally["drafts"] += 1
-
-    def _add(self, row: int, said: Said) -> None:
-        """Keep an annotation; a person's later one counts for the earlier."""
-        others = [one for one in self.said[row] if one.who != said.who]
-        self.tally["earlier"] += len(self.said[row]) - len(others)
-        self.said[row] = [*others, said]
 
     def _predictions(self, row: int, task: dict[str, Any], where: str) -> None:
         """A model's labels are no labels; with `uncertain="soft"` they are soft values where nobody annotated."""
@@ -135,24 +132,30 @@ class _Reader:
             with entry(self.found, f"{where}, prediction {len(models)}", row, "predictions left out"):
                 said, one = Said("model"), keyed(models[-1], "a prediction")
                 read_results(said, one.get("result"), self.found, row, f"{where}, prediction {len(models)}", Counter())
-                self.models[row].append(said)
+                self.models.add(row, said)
 
     def settle(self) -> None:
         """Give the labels their names, count votes, and say what was understood."""
-        every = (said for group in (self.said, self.models) for saids in group.values() for said in saids)
-        names = _names(list(dict.fromkeys(key for said in every for key in said.labels)), self.found)
-        for row, saids in self.said.items():
-            self.found.reviewed(row, bool(saids))
-            _vote(self.found, row, saids, names)
-            for said in self.models.get(row, []) if not saids else []:
+        self.tally["earlier"] += self.said.sort(last_only=True)  # a person's later annotation counts for the earlier
+        self.models.sort(last_only=False)
+        names = _names(list(dict.fromkeys([*self.said.keys, *self.models.keys])), self.found)
+        cells, boxes, empty = self.said.alone(lambda key: self.found.column(names[key]) if key in names else -1)
+        self.found.mark_all(*cells, PRESENT)
+        self.found.box_all(boxes)
+        counts = self.said.counts(len(self.found.ids))
+        for row, number in enumerate(counts.tolist()):
+            self.found.reviewed(row, number > 0)
+            if number > 1:
+                saids = self.said.of(row)
+                empty += not any(said.labels for said in saids)
+                _vote(self.found, row, saids, names)
+            for said in self.models.of(row) if not number else []:
                 for name, sure in {names[key]: sure for key, sure in said.labels.items()}.items():
                     self.found.soft(row, name, sure)
-        self._say()
+        self._say(int((counts == 0).sum()), empty)
 
-    def _say(self) -> None:
+    def _say(self, unseen: int, empty: int) -> None:
         note, tally = self.found.note, self.tally
-        unseen = sum(not saids for saids in self.said.values())
-        empty = sum(bool(saids) and not any(said.labels for said in saids) for saids in self.said.values())
         for way, example in self.ways.items():
             note(f"Images named by {way} are called by their path: {example}. Give the folder with --root.")
         if unseen:
@@ -197,19 +200,17 @@ def _names(keys: list[Key], found: Collector) -> dict[Key, str]:
 
 
 def _vote(found: Collector, row: int, saids: list[Said], names: dict[Key, str]) -> None:
-    """Mark what an image's annotations say; the truth decides where one is marked as that, else the majority."""
+    """Mark what several annotations say; the truth decides where one is marked as that, else the majority."""
     chosen = [{names[key] for key in said.labels} for said in saids]
     deciding = [own for own, said in zip(chosen, saids) if said.golden] or chosen
     for name in dict.fromkeys(name for own in chosen for name in sorted(own)):
-        if len(saids) > 1:
-            for own, said in zip(chosen, saids):
-                found.vote(row, name, said.who, PRESENT if name in own else ABSENT)
+        for own, said in zip(chosen, saids):
+            found.vote(row, name, said.who, PRESENT if name in own else ABSENT)
         lead = 2 * sum(name in own for own in deciding) - len(deciding)
         found.mark(row, name, PRESENT if lead > 0 else ABSENT if lead < 0 else UNKNOWN)
     for said in saids:
         for key, shares, marks in said.boxes:
-            by = [f"annotator={said.who.replace('|', '/')}"] if len(saids) > 1 else []
-            found.box(row, names[key], shares, [*marks, *by])
+            found.box(row, names[key], shares, [*marks, f"annotator={said.who.replace('|', '/')}"])
 
 
 def _of_short(line: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ names one. `features` gives the other attributes.
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from manylabel.data.collect import Collector
 from manylabel.data.dataset import PART_WORDS, Dataset, tidy
-from manylabel.data.formats._arff import Arff, Attribute, Row, read_head, rows
+from manylabel.data.formats._arff import Arff, Attribute, Listed, Row, read_head, rows
 from manylabel.data.formats._mulan_write import write
 from manylabel.data.formats._xml import parse
 from manylabel.data.reading import Reading
@@ -51,8 +52,7 @@ def load(source: Source, reading: Reading) -> Dataset:
     files = _files(source)
     found = Collector(source.path, KIND, reading, unit="line")
     names: tuple[str, ...] = ()
-    states: list[list[int]] = []
-    place: list[int] = []
+    states, place = bytearray(), array("q")
     for path, part in files:
         head = read_head(path)
         labels = _labels(found, head)
@@ -61,7 +61,7 @@ def load(source: Source, reading: Reading) -> Dataset:
             raise ManylabelError(f"{path}: its labels are not those of {files[0][0].name}, in the same order")
         names = own
         _read(found, head, labels, part if len(files) > 1 or part else "", (states, place))
-    return found.dataset(table=_table(found, names, states, place) if states else None)
+    return found.dataset(table=_table(found, names, states, place) if place else None)
 
 
 def _files(source: Source) -> list[tuple[Path, str]]:
@@ -138,9 +138,10 @@ def _nested(element: ElementTree.Element, parent: str, where: str) -> Iterator[t
         waiting += [(inner, name) for inner in reversed(one)]
 
 
-def _read(found: Collector, head: Arff, labels: list[int], part: str, into: tuple[list[list[int]], list[int]]) -> None:
-    """Add the rows of a file to the images, their states and the image of each."""
+def _read(found: Collector, head: Arff, labels: list[int], part: str, into: tuple[bytearray, array[int]]) -> None:
+    """Add the rows of a file to the states, a byte each, and to the image of each row."""
     image, split, extra = _roles(head, labels)
+    states = _States(found, head, labels)
     number, weights = 0, 0
     for line, row, weighted in rows(head):
         number += 1
@@ -156,7 +157,7 @@ def _read(found: Collector, head: Arff, labels: list[int], part: str, into: tupl
         own = PART_WORDS.get((row[split] or "").lower(), "") if split is not None else part
         columns = {tidy(head.attributes[k].name): row[k] or "" for k in extra}
         into[1].append(found.image(name, line=line, part=own, columns=columns))
-        into[0].append([_state(found, head.attributes[k].name, row[k], where) for k in labels])
+        into[0].extend(states.of(row, where))
     if weights:
         found.note(f"{weights:,} rows have a weight, which labels have no place for; it is not read.")
     if image is None:
@@ -178,6 +179,30 @@ def _says_parts(one: Attribute) -> bool:
     return one.kind == "nominal" and all(value.lower() in PART_WORDS for value in one.values if value != "?")
 
 
+class _States:
+    """The labels of rows; of a sparse one only what it lists is looked at."""
+
+    def __init__(self, found: Collector, head: Arff, labels: list[int]) -> None:
+        self.found, self.head, self.labels = found, head, labels
+        self.place = {k: c for c, k in enumerate(labels)}
+        left_out = [head.attributes[k].unwritten.lower() for k in labels]
+        known = all(cell in STATES for cell in left_out)
+        self.left_out = np.array([STATES[cell] for cell in left_out], np.int8).tobytes() if known else None
+
+    def of(self, row: Row, where: str) -> bytes | bytearray:
+        """The state of each label, a byte each."""
+        attributes = self.head.attributes
+        if isinstance(row, Listed) and self.left_out is not None:
+            states = bytearray(self.left_out)
+            for k in sorted(row.keys() & self.place.keys()):
+                states[self.place[k]] = _state(self.found, attributes[k].name, row[k], where) & 0xFF
+            return states
+        plain = [STATES.get(row[k]) for k in self.labels]
+        every = [_state(self.found, attributes[k].name, row[k], where) if state is None else state
+                 for k, state in zip(self.labels, plain)]  # fmt: skip
+        return array("b", every).tobytes()
+
+
 def _state(found: Collector, name: str, cell: str | None, where: str) -> int:
     if cell is not None and cell.lower() not in STATES:
         found.mistake(
@@ -187,8 +212,8 @@ def _state(found: Collector, name: str, cell: str | None, where: str) -> int:
     return STATES[cell if cell is None else cell.lower()]
 
 
-def _table(found: Collector, names: tuple[str, ...], states: list[list[int]], place: list[int]) -> LabelTable:
-    state = np.array(states, np.int8).reshape(len(states), len(names))
+def _table(found: Collector, names: tuple[str, ...], states: bytearray, place: array[int]) -> LabelTable:
+    state = np.frombuffer(states, np.int8).reshape(len(place), len(names))
     found.classes(*names)
     images = np.array(place, np.int64)
     ids = found.ids

@@ -91,7 +91,7 @@ class _Reader:
         self.parts: dict[str, str] = {}
         self.columns: dict[str, tuple[str, int]] = {}  # name and number of a class by its code
         self.known = array("q")  # cells that somebody verified, row and class in one number
-        self.soft: list[tuple[int, str, float, int]] = []
+        self.soft = array("q"), array("d")  # cells that nobody verified, and how likely each is
 
     def describe(self, path: Path) -> None:
         """The name of each code."""
@@ -167,6 +167,8 @@ class _Reader:
     def table(self, path: Path) -> None:
         part = files.part_in(path, self.folder)
         header = set(files.header_of(Source(path).head))
+        if not files.is_table(Source(path).head):
+            raise ManylabelError(f"{path}, row 1: expected the columns ImageID, LabelName, and Confidence or XMin")
         if header & set(files.CORNERS) and not header >= set(files.CORNERS):
             raise ManylabelError(
                 f"{path}, row 1: expected the columns {', '.join(files.CORNERS)}, got only some of them"
@@ -174,13 +176,17 @@ class _Reader:
         for line, cells, places in self.cells(path):
             try:
                 row = self.image(cells[places[files.IMAGE]], path, line, part)
-                self.label(cells, places, row, f"{path}, row {line}")
+                name = self.label(cells, places, row)
             except Damaged as problem:
                 self.found.mistake("rows left out", f"{path}, row {line}", str(problem))
+                continue
+            if "XMin" in places:
+                with entry(self.found, f"{path}, row {line}", kind="boxes left out"):
+                    self.box(cells, places, row, name)
         self.tally.update(f"key:{name}" for name in self.header if name not in OF_TABLE)
 
-    def label(self, cells: list[str], places: dict[str, int], row: int, where: str) -> None:
-        """One row: a label that is there, is not there or may be, and its box where there is one."""
+    def label(self, cells: list[str], places: dict[str, int], row: int) -> str:
+        """One row: a label that is there, is not there or may be; its name."""
         name, column = self.column(word(cells[places[files.LABEL]], files.LABEL))
         said = cells[places[files.CONFIDENCE]].strip() if files.CONFIDENCE in places else ""
         value = number(said, files.CONFIDENCE) if said or "XMin" not in places else 1.0
@@ -191,12 +197,15 @@ class _Reader:
             self.found.mark(row, name, PRESENT if value else ABSENT)
             self.known.append(row << 32 | column)
         else:
-            self.soft.append((row, name, value, row << 32 | column))
-        if "XMin" in places:
-            with entry(self.found, where, kind="boxes left out"):
-                left, right, top, bottom = (number(cells[places[key]], key) for key in files.CORNERS)
-                marks = [mark for key, mark in FLAGS.items() if key in places and _flag(cells[places[key]], key)]
-                self.found.box(row, name, box(left, top, right - left, bottom - top), marks)
+            self.soft[0].append(row << 32 | column)
+            self.soft[1].append(value)
+        return name
+
+    def box(self, cells: list[str], places: dict[str, int], row: int, name: str) -> None:
+        """The box of a label, with its marks."""
+        left, right, top, bottom = (number(cells[places[key]], key) for key in files.CORNERS)
+        marks = [mark for key, mark in FLAGS.items() if key in places and _flag(cells[places[key]], key)]
+        self.found.box(row, name, box(left, top, right - left, bottom - top), marks)
 
     def hierarchy(self, path: Path) -> None:
         """(class, class above it) from a tree of Subcategory; a Part is no kind of its whole."""
@@ -221,11 +230,11 @@ class _Reader:
 
     def told(self, rest: Sequence[Path]) -> None:
         """Soft values of cells that nobody verified; and what is not kept."""
-        keys = np.array([key for *_, key in self.soft], np.int64)
-        known = np.isin(keys, np.frombuffer(self.known, np.int64)) if len(self.known) else np.zeros(len(keys), bool)
-        for (row, name, value, _), verified in zip(self.soft, known.tolist()):
+        keys, names = np.array(self.soft[0], np.int64), {column: name for name, column in self.columns.values()}
+        known = np.isin(keys, np.array(self.known, np.int64))
+        for key, value, verified in zip(*self.soft, known.tolist()):
             if not verified:
-                self.found.soft(row, name, value)
+                self.found.soft(key >> 32, names[key & 0xFFFFFFFF], value)
         note = self.found.note
         note("A label that is not listed is unknown: Open Images lists those that were checked.")
         if known.any():

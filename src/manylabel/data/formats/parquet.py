@@ -17,6 +17,7 @@ import numpy as np
 
 from manylabel.data.arrow import Part, footer, parquet_part, pyarrow
 from manylabel.data.arrow_lists import from_lists
+from manylabel.data.arrow_objects import with_objects
 from manylabel.data.arrow_sheet import ArrowSheet
 from manylabel.data.dataset import PART_WORDS, Dataset
 from manylabel.data.reading import Reading
@@ -51,7 +52,7 @@ def load(source: Source, reading: Reading) -> Dataset:
     files = _files(source) if source.is_folder else [source.path]
     if not files:
         raise ManylabelError(f"{source.path}: no parquet file is in this folder; expected such as part-0.parquet")
-    parts = [parquet_part(file, _given(file, source.path)) for file in files]
+    parts = [with_objects(parquet_part(file, _given(file, source.path))) for file in files]
     told = _told(parts[0])
     reading = replace(reading, columns=(*reading.columns, *(c for c in told if c not in reading.columns)))
     return of_sheet(ArrowSheet(source.path, parts, {}), reading, "parquet")
@@ -95,7 +96,8 @@ def _listed(sheet: ArrowSheet, roles: Roles, reading: Reading) -> Roles:
     if roles.labels is not None:
         return roles
     lists = [name for name in roles.rest if sheet.is_list(name) and name not in reading.columns]
-    known = [name for name in lists if name in sheet.classes] or [n for n in lists if sheet.holds_text(n)]
+    known = [name for name in lists if name in sheet.classes]
+    known = known or [name for name in lists if name == sheet.objects or sheet.holds_text(name)]
     if len(known) > 1:
         raise ManylabelError(
             f"{sheet.path}: several columns list classes: {', '.join(known)}. Say with --column (Python: columns) which"

@@ -10,6 +10,7 @@ difficult, unknown if all are (0 in CLASS_train.txt), and absent if it has none.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -30,8 +31,9 @@ TRUE, FALSE = ("1", "true", "yes"), ("", "0", "false", "no", "unspecified")
 OF_OBJECT = {"name", "bndbox", "attributes", *FLAGS}
 OF_IMAGE = {"folder", "filename", "path", "source", "owner", "size", "segmented", "object"}
 NOT_TURNED = ("rotation", "0.0")  # an attribute that CVAT gives to every box
-STATES = {1: PRESENT, -1: ABSENT, 0: UNKNOWN}
+STATES: dict[int | None, int] = {1: PRESENT, -1: ABSENT, 0: UNKNOWN}
 BOTH = "trainval"
+Lists = dict[tuple[str, str], list[tuple[int, str, int | None]]]
 
 
 def clue(source: Source) -> str | None:
@@ -70,6 +72,8 @@ class _Reader:
         for name in _voc_files.walk(home.images, IMAGE_ENDINGS):
             tally["same name"] += self.files.setdefault(_voc_files.bare(name), name) != name
         self.parts: dict[str, str] = {}
+        there = _voc_files.walk(home.annotations, (".xml",)) if home.annotations and home.lists else ()
+        self.stems = {name[:-4] for name in there}
 
     def read(self) -> None:
         home, lists = self.home, self.lists()
@@ -80,26 +84,47 @@ class _Reader:
             if deep or _voc_files.is_annotation(path):
                 self.annotation(path, name[:-4])
         judged = self.by_class(lists)
-        plain = [name for (label, _), lines in lists.items() if not label for _, name, _ in lines]
-        for name in dict.fromkeys([*plain, *(self.files if home.annotations else ())]):
+        for name in dict.fromkeys([*self.listed(lists), *(self.files if home.annotations else ())]):
             if self.known(name) is None and name not in judged:
                 self.found.reviewed(self.image(name), False)
                 self.tally["no annotation"] += 1
 
-    def lists(self) -> dict[tuple[str, str], list[tuple[int, str, int | None]]]:
+    def lists(self) -> Lists:
         """The lines of the lists by (class or "", part); those whose name means no part have "" there."""
-        lists = {}
+        lists: Lists = {}
         for path in sorted(self.home.lists.glob("*.txt")) if self.home.lists else ():
-            lines = list(_voc_files.entries(Source(path).text))
+            lines = [self.told_apart(*one) for one in _voc_files.entries(Source(path).text)]
             label, _, part = path.stem.rpartition("_")
-            is_class = bool(label) and (part == BOTH or bool(part_of(part))) and all(n is not None for *_, n in lines)
-            if is_class and lines:
+            numbers = sum(number is not None for *_, number in lines)
+            if label and (part == BOTH or part_of(part)) and 0 < numbers >= len(lines) / 2:
                 lists[label, part] = lines
             else:
                 lists["", path.stem] = lines
         return lists
 
-    def share_out(self, lists: dict[tuple[str, str], list[tuple[int, str, int | None]]]) -> None:
+    def told_apart(self, line: int, name: str, number: int | None, text: str) -> tuple[int, str, int | None]:
+        """A line of a list: where `holiday 1` is an image, and holiday is none, the number belongs to the name."""
+        if number is not None and not self.is_here(name) and self.is_here(text):
+            return line, text, None
+        return line, name, number
+
+    def is_here(self, name: str) -> bool:
+        """Whether there is a photograph of that name or an annotation."""
+        return name in self.files or (self.home.annotations is not None and name in self.stems)
+
+    def listed(self, lists: Lists) -> Iterator[str]:
+        """The images that lists name; a text that names none that is here, as a README does, is no list."""
+        for (label, word), lines in lists.items():
+            names = [name for _, name, _ in lines] if not label else []
+            if self.rows and names and not part_of(word) and word != BOTH and not any(map(self.known_or_here, names)):
+                self.found.note(f"{word}.txt names no image that is here, and is not read.")
+            else:
+                yield from names
+
+    def known_or_here(self, name: str) -> bool:
+        return self.known(name) is not None or self.is_here(name)
+
+    def share_out(self, lists: Lists) -> None:
         """The part of each image that a list names."""
         for (label, word), lines in lists.items():
             part = part_of(word)
@@ -110,7 +135,7 @@ class _Reader:
         if ("", BOTH) in lists and not {"train", "val"} & set(self.parts.values()):
             self.tally[BOTH] += len(lists["", BOTH])
 
-    def by_class(self, lists: dict[tuple[str, str], list[tuple[int, str, int | None]]]) -> set[str]:
+    def by_class(self, lists: Lists) -> set[str]:
         """Marks what lists say of each class; the images that they speak of."""
         judged = set()
         for (label, part), lines in lists.items():
@@ -123,14 +148,17 @@ class _Reader:
                     row = self.rows[name] = self.image(name)
                     self.found.unsure(row)  # classes without a list are unknown of it
                 judged.add(name)
-                with entry(self.found, f"{self.home.lists}/{label}_{part}.txt, line {line}", row):
-                    if state not in STATES:
-                        raise Damaged(f"expected 1 (present), -1 (absent) or 0 (difficult), got {state}")
+                if state in STATES:  # lists hold a line for each cell: what is usual must be quick
                     self.found.mark(row, label, STATES[state])
+                    continue
+                with entry(self.found, f"{self.home.lists}/{label}_{part}.txt, line {line}", row):
+                    got = "nothing" if state is None else state
+                    raise Damaged(f"expected 1 (present), -1 (absent) or 0 (difficult) behind {name!r}, got {got}")
         return judged
 
     def known(self, name: str) -> int | None:
-        return self.rows.get(name, self.rows.get(_voc_files.bare(name)))
+        row = self.rows.get(name)
+        return self.rows.get(_voc_files.bare(name)) if row is None else row
 
     def image(self, name: str, file: Path | None = None) -> int:
         """The row of an image by its name without ending."""
@@ -150,12 +178,13 @@ class _Reader:
             return
         row = self.rows[stem] = self.named(root, path, stem)
         size = self.size(root, path, row)
-        self.tally.update(f"image:{one.tag}" for one in root if one.tag not in OF_IMAGE)
-        self.tally.update(f"image:{key}" for key in root.attrib)
+        for tag in (*(one.tag for one in root if one.tag not in OF_IMAGE), *root.attrib):
+            self.tally[f"image:{tag}"] += 1
         seen: dict[str, bool] = {}
         for n, item in enumerate(root.findall("object"), 1):
-            with entry(self.found, f"{path}, object {n}", row):
-                self.object(item, f"{path}, object {n}", row, size, seen)
+            where = f"{path}, object {n}"
+            with entry(self.found, where, row):
+                self.object(item, where, row, size, seen)
         for name, plain in seen.items():
             self.found.mark(row, name, PRESENT if plain else UNKNOWN)
 
@@ -163,12 +192,12 @@ class _Reader:
         """The row: the name of the XML file decides, as it does for other tools; `filename` gives the ending."""
         said = _xml.text_of(root, "filename").replace("\\", "/").rpartition("/")[2]
         folder, _, last = stem.rpartition("/")
-        fits = last in (said, _voc_files.bare(said))
-        if stem not in self.files and fits:
+        fits, here = last in (said, _voc_files.bare(said)), stem in self.files
+        if not here and fits:
             self.files[stem] = f"{folder}/{said}" if folder else said
         self.tally["other name"] += bool(said) and not fits
         own = self.home.images / self.files.get(stem, stem)
-        if not own.is_file() and (also := _xml.text_of(root, "path")):
+        if not here and not own.is_file() and (also := _xml.text_of(root, "path")):
             for base in (path.parent, self.home.root):
                 if (base / also).is_file():
                     return self.image(stem, Path((base / also).resolve()))
@@ -194,13 +223,17 @@ class _Reader:
             raise Damaged("expected the class of the object in <name>, got nothing")
         flags = [flag for flag in FLAGS if _flag(item, flag)]
         seen[name] = seen.get(name, False) or "difficult" not in flags
-        self.tally.update(f"object:{one.tag}" for one in item if one.tag not in OF_OBJECT and _says(one))
+        for one in item:
+            if one.tag not in OF_OBJECT and _says(one):
+                self.tally[f"object:{one.tag}"] += 1
         with entry(self.found, where, kind="boxes left out"):
             self.box(item, row, name, size, [*flags, *self.attributes(item)])
 
     def attributes(self, item: Element) -> list[str]:
         """Further marks, written as CVAT writes them."""
-        marks = []
+        marks: list[str] = []
+        if item.find("attributes") is None:
+            return marks
         for one in item.findall("attributes/attribute"):
             name, value = _xml.text_of(one, "name"), _xml.text_of(one, "value")
             if value.lower() in TRUE[1:]:
@@ -227,7 +260,7 @@ class _Reader:
 
 def _flag(item: Element, tag: str) -> bool:
     text = _xml.text_of(item, tag).lower()
-    if text not in (*TRUE, *FALSE):
+    if text not in TRUE and text not in FALSE:
         raise Damaged(f"expected 0 or 1 in <{tag}>, got {shown(text)}")
     return text in TRUE
 

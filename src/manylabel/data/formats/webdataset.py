@@ -47,7 +47,9 @@ class Sample:
 
 
 def clue(source: Source) -> str | None:
-    """An archive by its ending, or a folder that holds archives, itself or in folders of the parts."""
+    """An archive by its ending, a pattern of several, or a folder with some, itself or in folders of the parts."""
+    if source.files:
+        return f"it stands for {len(source.files):,} tar archives"
     if not source.is_folder:
         return "it is a tar archive" if source.path.name.lower().endswith(ENDINGS) else None
     shards = _shards(source)
@@ -64,7 +66,7 @@ def load(source: Source, reading: Reading) -> Dataset:
     left: Counter[str] = Counter()
     number = 0
     for shard in shards:
-        place = shard.relative_to(source.path) if source.is_folder else Path(shard.name)
+        place = shard.relative_to(source.folder)
         for sample in _samples(found, shard, labels, left, number):
             number = sample.number
             _sample(found, shard, place, sample, labels)
@@ -77,7 +79,7 @@ def load(source: Source, reading: Reading) -> Dataset:
 
 def _shards(source: Source) -> list[Path]:
     if not source.is_folder:
-        return [source.path]
+        return source.files or [source.path]
     here = [source.path / name for name in source.inside if name.lower().endswith(ENDINGS)]
     inner = [one for name in source.inside if name.lower() in PART_WORDS and (one := source.path / name).is_dir()]
     return here or sorted(p for one in inner for p in one.iterdir() if p.name.lower().endswith(ENDINGS))
@@ -161,14 +163,7 @@ def _text(data: bytes, where: str) -> str:
 
 def _sample(found: Collector, shard: Path, place: Path, sample: Sample, labels: Labels) -> None:
     """One row, called by its `place` where it has no name of its own; labels that cannot be read are unknown."""
-    said: dict[str, Any] = {}
-    for ending in READ:
-        if ending in sample.labels and "labels" not in said:
-            where = f"{shard}, {f'{sample.key}.{ending}'!r}"
-            try:
-                said |= _said(_text(sample.labels[ending], where), ending, where, labels)
-            except ManylabelError as problem:
-                sample.problems.append((where, str(problem).removeprefix(f"{where}: ")))
+    said = _all_said(shard, sample, labels)
     for where, text in sample.problems:
         found.mistake("labels left out", where, text)
     if not sample.photo and not sample.labels:
@@ -183,6 +178,25 @@ def _sample(found: Collector, shard: Path, place: Path, sample: Sample, labels: 
     else:
         labels.add(row, f"{shard}, {sample.key!r}", said)
     labels.without_photo += not sample.photo
+
+
+def _all_said(shard: Path, sample: Sample, labels: Labels) -> dict[str, Any]:
+    """What the first of a sample's members that holds labels says of them, and .json of all else."""
+    said: dict[str, Any] = {}
+    for ending in (one for one in READ if one in sample.labels):
+        where = f"{shard}, {f'{sample.key}.{ending}'!r}"
+        if "labels" in said:
+            labels.unread[ending] += 1
+            continue
+        try:
+            text = _text(sample.labels[ending], where)
+            if ending == "txt" and text.strip() in said.get("columns", {}).values():
+                labels.captions += 1  # it repeats what .json says under another word, as captions do
+            else:
+                said |= _said(text, ending, where, labels)
+        except ManylabelError as problem:
+            sample.problems.append((where, str(problem).removeprefix(f"{where}: ")))
+    return said
 
 
 def _part(said: Any, shard: Path) -> str:

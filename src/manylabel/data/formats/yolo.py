@@ -17,7 +17,7 @@ from pathlib import Path
 from manylabel.data.collect import Collector
 from manylabel.data.dataset import Dataset
 from manylabel.data.formats import _yolo_layout as places
-from manylabel.data.formats._entries import Box, Damaged, box, entry, hull, number
+from manylabel.data.formats._entries import Box, Damaged, box, hull, number
 from manylabel.data.formats._yolo_write import save
 from manylabel.data.reading import Reading
 from manylabel.data.source import Source
@@ -59,7 +59,7 @@ def load(source: Source, reading: Reading) -> Dataset:
         elif not label:
             missing += 1
         else:
-            empty += not _labels(found, row, Path(label), names, layout.pose)
+            empty += not _labels(found, row, label, names, layout.pose)
     _say(found, missing, empty, reading.unlisted)
     return found.dataset()
 
@@ -201,25 +201,28 @@ def _numbers(images: list[Found]) -> tuple[str, ...]:
     return tuple(str(k) for k in range(max(used, default=0) + 1))
 
 
-def _labels(found: Collector, row: int, file: Path, names: Sequence[str], pose: bool) -> bool:
+def _labels(found: Collector, row: int, file: str, names: Sequence[str], pose: bool) -> bool:
     """Read the label file of an image; whether anything is in it."""
-    base = str(found.source)
-    where = f"{base}, {os.path.relpath(file, base)}" if os.path.isdir(base) else str(file)
     soft: dict[str, float] = {}
     present: set[str] = set()
-    lines = file.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").splitlines()
+    with open(file, "rb") as stream:
+        lines = stream.read().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").splitlines()
     for line, text in enumerate(lines, 1):
         if not (parts := text.split()):
             continue
-        with entry(found, f"{where}, line {line}", row):
+        try:
             name = _class(parts[0], names)
             shares, confidence, marks = _object(parts[1:], pose)
-            if confidence is None or confidence == 1:
-                present.add(name)
-            else:
-                soft[name] = max(confidence, soft.get(name, 0.0))
-                marks = [*marks, f"confidence={confidence:g}"]
-            found.box(row, name, shares, marks)
+        except Damaged as problem:
+            found.mistake("labels left out", f"{_where(found, file)}, line {line}", str(problem))
+            found.unsure(row)
+            continue
+        if confidence is None or confidence == 1:
+            present.add(name)
+        else:
+            soft[name] = max(confidence, soft.get(name, 0.0))
+            marks = [*marks, f"confidence={confidence:g}"]
+        found.box(row, name, shares, marks)
     for name in present:
         found.mark(row, name, PRESENT)
     for name in soft.keys() - present:
@@ -227,9 +230,16 @@ def _labels(found: Collector, row: int, file: Path, names: Sequence[str], pose: 
     return any(text.split() for text in lines)
 
 
+def _where(found: Collector, file: str) -> str:
+    """Where a label file lies, to begin a message with."""
+    base = str(found.source)
+    return f"{base}, {os.path.relpath(file, base)}" if os.path.isdir(base) else file
+
+
 def _class(text: str, names: Sequence[str]) -> str:
     """The name of the class of that number."""
-    if not re.fullmatch(r"[+-]?\d{1,9}(\.0*)?", text):
+    plain = text.isascii() and text.isdigit() and len(text) < 10
+    if not plain and not re.fullmatch(r"[+-]?\d{1,9}(\.0*)?", text):
         raise Damaged(f"expected the number of a class, got {text[:40]!r}")
     k = int(text.partition(".")[0])
     if not 0 <= k < len(names) or not names[k]:
