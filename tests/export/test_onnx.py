@@ -12,7 +12,6 @@ from PIL import Image
 import manylabel
 import toys
 from drawn import photographs
-from manylabel import methods
 from manylabel.export import graph, onnx_file
 from manylabel.labels import ManylabelError
 
@@ -30,23 +29,6 @@ def files(tmp_path_factory):
 def linear(tmp_path_factory):
     model = toys.model("linear")
     return model, onnx_file.write(model, tmp_path_factory.mktemp("onnx") / "model.onnx")
-
-
-def same(one, other):
-    for a, b in zip(one, other, strict=True):
-        assert a.labels == b.labels
-        np.testing.assert_allclose(
-            [a.probabilities[n] for n in b.probabilities], list(b.probabilities.values()), atol=1e-5
-        )
-        assert (a.image, a.ancestors, a.aliases) == (b.image, b.ancestors, b.aliases)
-
-
-@pytest.mark.parametrize("name", methods.names())
-def test_every_method_says_the_same_by_onnxruntime(name, files, tmp_path):
-    model = toys.model(name, flip=name == "cprfl")
-    other = manylabel.load(onnx_file.write(model, tmp_path / "m.onnx"))
-    same(model.predict(files, batch_size=4), other.predict(files, batch_size=4))
-    same(model.predict(files[:1]), other.predict(files[:1]))
 
 
 def test_the_graph_itself_calibrates_decides_and_closes_the_hierarchy(linear, files):

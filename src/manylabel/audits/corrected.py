@@ -8,8 +8,9 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-from manylabel.audits.accepted import major_slice
+from manylabel.audits.accepted import completed, major_slice
 from manylabel.audits.findings import Change, Finding, apply
+from manylabel.data.dataset import Dataset
 from manylabel.labels import PRESENT, UNKNOWN, LabelTable
 
 CELLS = {-1: "0", UNKNOWN: "", PRESENT: "1"}
@@ -49,6 +50,18 @@ def write_changes(path: str | Path, changes: Iterable[Change], *, findings: str,
         writer.writeheader()
         writer.writerows({**asdict(change), **about} for change in changes)
     return path
+
+
+def audited(dataset: Dataset, reviewed: Sequence[Finding], *, unlisted: str = "absent") -> LabelTable:
+    """The table that findings are about: that of the file, and where its lists are complete the classes nobody listed.
+
+    Arguments:
+        dataset: as it is read now.
+        reviewed: the findings.
+        unlisted: what a label is that a row does not list: "absent" or "unknown".
+    """
+    complete = dataset.kind != "csv-wide" and unlisted == "absent"
+    return completed(dataset.labels, reviewed) if complete else dataset.labels
 
 
 def write_review(

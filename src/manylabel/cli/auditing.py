@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
+from manylabel.cli import tooling
 from manylabel.cli.classes import read_parents
 from manylabel.cli.deciding import decide
 from manylabel.cli.joining import KIND, labelled, said_of
@@ -31,7 +32,7 @@ def audit(
         Path,
         typer.Argument(
             help="Score file of images the model was not trained on; with --folds, a label file or a folder;"
-            " with --apply, the findings."
+            " with --apply, the findings, or what a labelling tool exported."
         ),
     ],
     reading: dict[str, Any],
@@ -72,6 +73,9 @@ def audit(
     apply: Annotated[
         bool, typer.Option("--apply", help="Carry out the verdicts of a reviewed findings file on LABELS.")
     ] = False,
+    label_studio: tooling.LabelStudio = None,
+    fiftyone: tooling.FiftyOne = None,
+    url_prefix: tooling.UrlPrefix = None,
 ) -> None:
     """List labels that are likely wrong, with reasons; after a review, write a corrected copy of the labels.
 
@@ -82,7 +86,9 @@ def audit(
 
     Example: `manylabel audit scores.npz labels.csv --out findings.csv`
     """
+    tools = tooling.Tools(label_studio, fiftyone, url_prefix)
     if apply:
+        refuse("leave out with --apply:", **{"--label-studio": label_studio, "--fiftyone": fiftyone})
         return carry_out(scores, labels, out, reading, keep)
     if folds is not None:
         refuse("labels are the first argument with --folds; leave out", LABELS=labels)
@@ -101,6 +107,7 @@ def audit(
         subject.table, subject.probabilities, parents=parents, groups=groups, least=least, pooling=pooling
     )
     findings.write(out, found)
+    tools.suspected(found, subject.table, subject.paths, root=reading.get("root"))
     tell_findings(found, subject.table, out)
     tell_stats(subject, stats)
     if report is not None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
+from manylabel.cli import tooling
 from manylabel.labels import ManylabelError
 
 if TYPE_CHECKING:
@@ -47,6 +48,12 @@ def predict(
         Path | None, typer.Option(help="Decide by the rule of this file, which `tune` wrote.", metavar="FILE")
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Folder at which names in a list start.", metavar="FOLDER")] = None,
+    label_studio: tooling.LabelStudio = None,
+    fiftyone: tooling.FiftyOne = None,
+    url_prefix: tooling.UrlPrefix = None,
+    margin: tooling.Margin = None,
+    order: tooling.Order = None,
+    labels: tooling.Labels = None,
 ) -> None:
     """Name what is in images: calibrated probabilities, and decisions with per-class thresholds.
 
@@ -62,7 +69,9 @@ def predict(
     if as_json and as_csv:
         raise ManylabelError("--json and --csv both say what is printed: give one of them")
     recall = None if guarantee is None else parse_guarantee(guarantee)
+    tools = tooling.Tools(label_studio, fiftyone, url_prefix)
     wanted = pick(images, root=root)
+    collected = tooling.Collected(tools, wanted, margin, order, labels, root)
     if xmp and any(isinstance(one.photo, bytes) for one in wanted):
         raise ManylabelError("--xmp needs images that are files; the one on standard input has no place beside it")
     loaded = load(model)
@@ -72,8 +81,10 @@ def predict(
     for prediction in predicted(loaded, wanted, choice):
         failed += prediction.error is not None
         say(prediction)
+        collected.add(prediction)
         if xmp and prediction.error is None:
             failed += not _written(prediction)
+    collected.write(loaded.names, model.stem)
     if failed:
         typer.secho(f"{failed:,} of {len(wanted):,} images could not be read or written", fg="red", err=True)
         raise typer.Exit(1)

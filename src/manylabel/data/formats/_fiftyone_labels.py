@@ -34,6 +34,9 @@ OF_LABEL = {
 }
 
 
+PLAIN = OF_LABEL | {"_id", "_cls"}
+
+
 def keyed_or_empty(value: Any) -> dict[str, Any]:
     """An object; {} for anything else."""
     return value if isinstance(value, dict) else {}
@@ -109,6 +112,9 @@ def _box(one: dict[str, Any]) -> Box | None:
 
 def _marks(one: dict[str, Any], score: float) -> list[str]:
     """What else is said of a label, as marks of its box."""
+    plain = score == 1 and one.keys() <= PLAIN and one.get("points") is None
+    if plain and not one.get("attributes") and not one.get("tags"):
+        return []  # as most labels have none
     own = {key: value for key, value in one.items() if key not in OF_LABEL and not key.startswith("_")}
     for key, value in keyed_or_empty(one.get("attributes")).items():
         own[key] = value.get("value") if isinstance(value, dict) else value

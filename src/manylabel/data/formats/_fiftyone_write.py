@@ -13,7 +13,7 @@ from manylabel.data.formats._entries import boxes_by_row, is_judged
 
 FIELD, BOXES = "ground_truth", "ground_truth_boxes"
 TYPE = "fiftyone.core.fields.EmbeddedDocumentField(fiftyone.core.labels.{})"
-TEXT = "fiftyone.core.fields.StringField"
+TEXT, NUMBER = "fiftyone.core.fields.StringField", "fiftyone.core.fields.FloatField"
 TAKEN = {"filepath", "tags", "metadata", "id", FIELD, BOXES}
 
 
@@ -30,21 +30,18 @@ def save(dataset: Dataset, path: Path) -> Sequence[str]:
     classes: list[list[int]] = [[] for _ in ids]
     for row, c in zip(*(found.tolist() for found in dataset.labels.positives), strict=True):
         classes[row].append(c)
-    fields = {FIELD: TYPE.format("Classifications")} | ({BOXES: TYPE.format("Detections")} if boxes else {})
-    about = {
-        "name": path.name, "media_type": "image", "sample_fields": {**fields, **dict.fromkeys(extra, TEXT)},
-        "classes": dict.fromkeys(fields, names), "default_classes": names, "info": {},
-    }  # fmt: skip
+    fields = {FIELD: "Classifications"} | ({BOXES: "Detections"} if boxes else {})
+    about = metadata(path.name, fields, dict.fromkeys(extra, TEXT), names)
     (path / "metadata.json").write_text(json.dumps(about, ensure_ascii=False) + "\n", encoding="utf-8")
     with (path / "samples.json").open("x", encoding="utf-8") as stream:
         for row, name in enumerate(ids):
             sample = {"filepath": name, "tags": _tags(dataset, row), "metadata": _size(dataset, row)}
             sample |= {key: str(dataset.columns[key][row]) for key in extra}
             judged = is_judged(dataset, row)
-            sample[FIELD] = _field("Classification", [{"label": names[c]} for c in classes[row]]) if judged else None
+            sample[FIELD] = labels_of("Classification", [{"label": names[c]} for c in classes[row]]) if judged else None
             if boxes:
                 own = [_detection(names[c], shares, marks) for c, shares, marks in boxes.get(row, [])]
-                sample[BOXES] = _field("Detection", own) if judged else None
+                sample[BOXES] = labels_of("Detection", own) if judged else None
             stream.write('{"samples": [\n' if row == 0 else ",\n")
             stream.write(json.dumps(sample, ensure_ascii=False))
         stream.write("\n]}\n")
@@ -73,7 +70,17 @@ def _size(dataset: Dataset, row: int) -> dict[str, Any] | None:
     return {"_cls": "ImageMetadata", **dict(zip(("width", "height"), sizes[row].tolist()))}
 
 
-def _field(kind: str, labels: list[dict[str, Any]]) -> dict[str, Any]:
+def metadata(name: str, fields: dict[str, str], extra: dict[str, str], classes: Sequence[str]) -> dict[str, Any]:
+    """The content of metadata.json: fields of labels with their kinds, further fields with their types."""
+    kinds = {field: TYPE.format(kind) for field, kind in fields.items()}
+    return {
+        "name": name, "media_type": "image", "sample_fields": {**kinds, **extra},
+        "classes": {field: list(classes) for field in fields}, "default_classes": list(classes), "info": {},
+    }  # fmt: skip
+
+
+def labels_of(kind: str, labels: list[dict[str, Any]]) -> dict[str, Any]:
+    """The value of a field that lists labels of a kind, such as Classification."""
     return {"_cls": f"{kind}s", f"{kind.lower()}s": [{"_cls": kind, **label} for label in labels]}
 
 

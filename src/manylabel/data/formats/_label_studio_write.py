@@ -58,8 +58,7 @@ def _annotation(dataset: Dataset, row: int, classes: list[int], boxes: list[Any]
     own = {"to_name": "image", "origin": "manual", **size}
     results: list[dict[str, Any]] = []
     if classes:
-        value: dict[str, Any] = {"choices": [names[c] for c in classes]}
-        results.append({"id": f"{row + 1}-0", "type": "choices", "from_name": "choice", **own, "value": value})
+        results.append(chosen([names[c] for c in classes], f"{row + 1}-0", **own))
     for k, (c, shares, marks) in enumerate(boxes, 1):
         percent = dict(zip(("x", "y", "width", "height"), (100 * share for share in shares)))
         value = {**percent, "rotation": 0, "rectanglelabels": [names[c]]}
@@ -68,3 +67,9 @@ def _annotation(dataset: Dataset, row: int, classes: list[int], boxes: list[Any]
             {"id": f"{row + 1}-{k}", "type": "rectanglelabels", "from_name": "label", **own, **meta, "value": value}
         )
     return {"id": row + 1, "was_cancelled": False, "ground_truth": False, "result": results}
+
+
+def chosen(names: Sequence[str], number: str, **own: Any) -> dict[str, Any]:
+    """A result that chooses labels of an image; `own` are further keys of it."""
+    kind = {"type": "choices", "from_name": "choice", "to_name": "image"}
+    return {"id": number, **kind, **own, "value": {"choices": list(names)}}

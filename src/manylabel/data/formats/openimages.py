@@ -126,6 +126,9 @@ class _Reader:
         return self.columns[code]
 
     def image(self, cell: str, path: Path, line: int, part: str) -> int:
+        row = self.rows.get(cell)
+        if row is not None and (not part or self.parts[cell] == part):  # as most are
+            return row
         name = word(cell, files.IMAGE)
         row = self.rows.get(name)
         if row is None:
@@ -187,7 +190,8 @@ class _Reader:
 
     def label(self, cells: list[str], places: dict[str, int], row: int) -> str:
         """One row: a label that is there, is not there or may be; its name."""
-        name, column = self.column(word(cells[places[files.LABEL]], files.LABEL))
+        code = cells[places[files.LABEL]]
+        name, column = self.columns.get(code) or self.column(word(code, files.LABEL))
         said = cells[places[files.CONFIDENCE]].strip() if files.CONFIDENCE in places else ""
         value = number(said, files.CONFIDENCE) if said or "XMin" not in places else 1.0
         if not 0 <= value <= 1:
@@ -252,6 +256,8 @@ class _Reader:
 
 def _flag(cell: str, key: str) -> bool:
     """1 is yes; 0 is no, and -1 or nothing not known."""
+    if cell in ("0", "-1", ""):
+        return False
     if cell.strip() not in ("1", "0", "-1", ""):
         raise Damaged(f"expected 1, 0 or -1 for {key}, got {shown(cell)}")
     return cell.strip() == "1"
