@@ -160,6 +160,16 @@ def interaction(rows: list[Row]) -> str:
     return markdown(("system", "classes added", "seen mAP", "logits move by, sd", "photos with another top 3"), lines)
 
 
+def pointing(rows: list[Row]) -> str:
+    """The pointing game: one row a method and kind, over its seeds."""
+    lines = []
+    for method, kind in dict.fromkeys((row["method"], row["kind"]) for row in rows):
+        runs = [row for row in rows if (row["method"], row["kind"]) == (method, kind)]
+        cells = [percent([run[key] for run in runs]) for key in ("all", "predicted")]
+        lines.append((f"`{method}`" if kind else method, kind, runs[0]["scenes"], runs[0]["labels"], *cells))
+    return markdown(("method", "kind", "scenes", "labels", "all present", "predicted"), lines)
+
+
 def plain(rows: list[Row]) -> str:
     """The CSV as it is."""
     header = tuple(k for k in rows[0] if k not in ABOUT)
@@ -175,6 +185,7 @@ TABLES: dict[str, tuple[str, Callable[[list[Row]], str]]] = {
     "ablation-claims": ("ablation", claims),
     "ablation-arms": ("ablation", arms),
     "ablation-costs": ("ablation", costs),
+    "pointing": ("pointing", pointing),
     "regimes": ("regimes", regimes),
     "regimes-rare-pairs": ("regimes-paired", rare_pairs),
     "regimes-interaction": ("regimes-interaction", interaction),

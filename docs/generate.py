@@ -80,6 +80,8 @@ FILLED = (
     "ablation.md",
     "metrics.md",
     "audit.md",
+    "serve.md",
+    "explain.md",
 )  # by hand but for their tables
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import os
@@ -17,6 +18,11 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     " --disable-component-update --disable-sync --disable-extensions --disable-dev-shm-usage --remote-debugging-pipe"
 )
+NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # what a page asks of others is refused and seen
+
+
+CODES = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Home": 36, "End": 35, "PageDown": 34,
+         "Escape": 27}  # fmt: skip
 
 
 class Browser:
@@ -27,7 +33,7 @@ class Browser:
         (there, self._out), (self._in, here) = os.pipe(), os.pipe()
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 20) for end in (there, here)]
         self.process = subprocess.Popen(
-            [CHROMIUM, *FLAGS.split(), f"--user-data-dir={profile}", "about:blank"],
+            [CHROMIUM, *FLAGS.split(), NOWHERE, f"--user-data-dir={profile}", "about:blank"],
             pass_fds=(3, 4), preexec_fn=lambda: [os.dup2(end, k) for end, k in zip(ends, (3, 4))],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
@@ -35,6 +41,7 @@ class Browser:
             os.close(end)
         self._buffer, self._count, self._session = b"", 0, None
         self.events: list[dict[str, Any]] = []
+        self.home = ""
         target = next(t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page")
         self._session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -66,42 +73,85 @@ class Browser:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def open(self, path: Path, *, width: int = 1280, height: int = 900, mode: str = "light") -> None:
-        """Load a file and wait until it is drawn."""
+    def open(self, path: Path | str, *, width: int = 1280, height: int = 900, mode: str = "light") -> None:
+        """Load a file, or an http address of this machine, and wait until it is drawn."""
+        address = path if isinstance(path, str) else path.as_uri()
+        self.home = address.split("/", 3)[2] if isinstance(path, str) else ""
+        self.call("Page.navigate", url="about:blank")  # what the page before still asks for is not this one's
+        self.until("location.protocol === 'about:'")
         self.events.clear()
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         wanted = {"prefers-color-scheme": mode, "prefers-reduced-motion": "reduce"}  # a click must not meet a scroll
         features = [{"name": name, "value": value} for name, value in wanted.items()]
         self.call("Emulation.setEmulatedMedia", media="", features=features)
-        self.call("Page.navigate", url=path.as_uri())
-        end = time.monotonic() + 20
-        while self.ask("document.readyState + location.protocol") != "completefile:" and time.monotonic() < end:
+        self.call("Page.navigate", url=address)
+        self.until(f"document.readyState + location.protocol === 'complete{address.partition(':')[0]}:'")
+
+    def until(self, expression: str, seconds: float = 20) -> Any:
+        """The value of an expression once it is true; what it was last where time runs out."""
+        end = time.monotonic() + seconds
+        while not (value := self.ask(expression)) and time.monotonic() < end:
             time.sleep(0.02)
+        return value
 
     def complaints(self) -> list[str]:
-        """Console errors and warnings, exceptions, and requests other than the page itself and data URLs."""
+        """Console errors and warnings, exceptions, and requests for anything but what the page itself is and holds."""
         found = []
         for event in self.events:
             what, details = event.get("method"), event.get("params", {})
             if what in ("Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled"):
                 found.append(json.dumps(details))
-            if what == "Network.requestWillBeSent" and details["request"]["url"][:5] not in ("file:", "data:"):
+            if what == "Network.requestWillBeSent" and not self._own(details["request"]["url"]):
                 found.append(details["request"]["url"])
         return found
 
-    def click(self, selector: str) -> None:
-        box = self.ask(
+    def _own(self, address: str) -> bool:
+        kind, _, rest = address.partition(":")
+        home = kind == "http" and rest.startswith(f"//{self.home}/")
+        return home or kind in ("data", "blob", "about") or (kind == "file" and not self.home)
+
+    def middle(self, selector: str) -> tuple[float, float]:
+        """Where something is, scrolled into sight."""
+        x, y = self.ask(
             f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
             " e.scrollIntoView({ block: 'center', behavior: 'instant' }); const b = e.getBoundingClientRect();"
             " return [b.x + b.width / 2, b.y + b.height / 2]; })()"
         )
+        return x, y
+
+    def click(self, selector: str) -> None:
+        x, y = self.middle(selector)
         for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def press(self, key: str) -> None:
         text = {"Enter": "\r", " ": " "}.get(key, key if len(key) == 1 else "")
+        code = {"windowsVirtualKeyCode": CODES[key]} if key in CODES else {}
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, text=text if kind == "keyDown" else "")
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, text=text if kind == "keyDown" else "", **code)
+
+    def hover(self, selector: str) -> None:
+        """Move the pointer onto something."""
+        x, y = self.middle(selector)
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def choose(self, selector: str, *files: Path) -> None:
+        """Choose files in a file input."""
+        root = self.call("DOM.getDocument", depth=0)["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(file) for file in files])
+
+    def drop(self, selector: str, *files: Path) -> None:
+        """Drop files from a folder onto something."""
+        x, y = self.middle(selector)
+        data = {"items": [], "files": [str(file) for file in files], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.call("Input.dispatchDragEvent", type=kind, x=x, y=y, data=data)
+
+    def shot(self, path: Path) -> Path:
+        """A picture of what is seen."""
+        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+        return path
 
     def download(self, selector: str, folder: Path) -> Path:
         """The file that a click on something saves into an empty folder."""
