@@ -6,7 +6,7 @@ UV := .venv/bin/uv
 LINKS = $${UV_FIND_LINKS-$$(.venv/bin/pip config get global.find-links 2>/dev/null || true)}
 
 .PHONY: demo test lint format docs slow realdata fuzz clean \
-	bench-step bench-metrics bench-encode bench-coco80 bench-flagship bench-auto bench-finetune bench-ablation bench-regimes bench-clip-scores bench-right-half bench-adathresh bench-at-size bench-copies bench-split bench-conditions bench-readers bench-serve bench-pointing
+	bench-step bench-metrics bench-encode bench-coco80 bench-flagship bench-auto bench-finetune bench-ablation bench-regimes bench-clip-scores bench-right-half bench-adathresh bench-at-size bench-copies bench-split bench-conditions bench-readers bench-serve bench-pointing bench-predict
 
 demo: .venv/demo
 	$(PY) -m manylabel demo
@@ -72,6 +72,8 @@ bench-conditions: .venv/dev
 	$(PY) benchmarks/conditions_at_size.py
 bench-readers: .venv/dev
 	$(PY) benchmarks/readers_at_size.py
+bench-predict: .venv/dev
+	$(PY) benchmarks/predict.py
 bench-serve: .venv/dev
 	$(PY) benchmarks/serve_load.py
 bench-pointing: .venv/dev
