@@ -49,7 +49,12 @@ def by_estimator(model, files):
             for p, labels in zip(probabilities, names)]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", methods.names())
+QUICK = ("auto", "linear")  # auto sums all others; each alone takes seconds to export
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in methods.names()]
+)
 def test_every_door_says_the_same(name, files, tmp_path):
     """Every method; `export` claims all of them."""
     model = toys.model(name, flip=name == "cprfl")

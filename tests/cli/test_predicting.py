@@ -33,8 +33,9 @@ def predict(*args, code=0, **options):
     return done
 
 
-def test_the_table_lists_labels_in_columns(run, photos):
-    lines = predict(run, photos.parent / "images").stdout.splitlines()
+def test_the_table_lists_labels_in_columns(run, photos, monkeypatch):
+    monkeypatch.chdir(photos.parent)
+    lines = predict(run, "images").stdout.splitlines()
     expected = manylabel.load(run).predict([photos.parent / "images/0.jpg"])[0]
     assert len(lines) == 24
     assert len({line.index(".jpg") for line in lines}) == 2  # 0 to 9, and 10 to 23
