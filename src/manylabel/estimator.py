@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -18,24 +17,22 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from manylabel import config as configuration
 from manylabel import encoders, methods
 from manylabel.classes import Classes, guarantee
-from manylabel.data.images import DamagedImage, to_array
 from manylabel.data.split import assign
 from manylabel.encoders import text as texts
-from manylabel.encoders.cache import Runner, encode, single_threads, to_half
 from manylabel.folderformat import read as read_folder
 from manylabel.labels import LabelTable, ManylabelError, Vocabulary, did_you_mean
 from manylabel.loops import train as loop
 from manylabel.loops.score import score as scores_of
-from manylabel.loops.sources import ArraySource, Source
+from manylabel.loops.sources import Source
 from manylabel.metrics import evaluate
-from manylabel.model import Model, cores, load, opened
+from manylabel.model import Model, load
 from manylabel.network import Network, build, fill
-from manylabel.parts.batch import Features
 from manylabel.parts.checkpoint import write_tensors
 from manylabel.parts.files import write_json
 from manylabel.parts.settings import Settings
 from manylabel.runfolder import fit_decisions, model_config
 from manylabel.scores import ScoreFile
+from manylabel.seen import Seen, encoded, photos_of
 from manylabel.targets import table_of
 
 SECTIONS = ("method", "train")
@@ -170,7 +167,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def _image_scores(self, X: Any) -> NDArray[np.float32]:
         """Logits through the same door as `model_.predict`."""
-        photos = _photos(X)
+        photos = photos_of(X)
         if photos is None:
             raise ManylabelError("this estimator was made for photographs; X holds none")
         assert self.model_ is not None
@@ -254,9 +251,9 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def _features(self, X: Any, *, fitting: bool) -> Seen:
         """What X is: photographs, which are encoded, or features."""
-        photos = _photos(X)
+        photos = photos_of(X)
         if photos is not None and fitting:
-            return _encoded(photos, encoders.load(self.encoder, image_size=self.image_size))
+            return encoded(photos, encoders.load(self.encoder, image_size=self.image_size))
         if photos is not None:
             raise ManylabelError("this estimator was fitted to features; X holds photographs")
         if getattr(X, "ndim", 2) == 3:
@@ -274,37 +271,6 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Features of N rows: grid (N, P, D) and pooled (N, D), and the encoder that made them of photographs."""
-
-    grid: torch.Tensor | None
-    pooled: torch.Tensor
-    size: tuple[int, int] | None = None
-    encoder: encoders.Encoder | None = None
-
-    def __len__(self) -> int:
-        return len(self.pooled)
-
-    @property
-    def width(self) -> int:
-        return self.pooled.shape[1]
-
-    def features(self, rows: NDArray[np.int64]) -> Features:
-        return Features(None if self.grid is None else self.grid[rows], self.pooled[rows], self.size)
-
-    def source(self, rows: NDArray[np.int64], table: LabelTable) -> Source:
-        return ArraySource(self.features(rows), table.state[rows])
-
-    def described(self) -> dict[str, Any]:
-        """The section `encoder` of config.json."""
-        if self.encoder is None:
-            return {"name": None, "width": self.width}
-        e = self.encoder
-        return {"name": e.name, "image_size": e.image_size, "normalise": True, "flip": e.flip, "precision": "float32",
-                "finetune": False, "key": e.key, "width": e.width}  # fmt: skip
-
-
 def _classes(vocabulary: Vocabulary, decisions: Any, scored: ScoreFile | None) -> Classes:
     made = Classes(
         vocabulary.names, decisions.thresholds, decisions.temperatures, decisions.biases,
@@ -314,49 +280,3 @@ def _classes(vocabulary: Vocabulary, decisions: Any, scored: ScoreFile | None) -
     if scored is None or scored.labels is None:
         return made
     return replace(made, guarantee=guarantee(made.calibrated(scored.scores), scored.labels))
-
-
-def _photos(X: Any) -> list[Any] | None:
-    """The photographs of X, or None where X holds features."""
-    if getattr(X, "ndim", None) == 4:
-        return list(np.asarray(X))
-    if getattr(X, "ndim", 1) != 1:
-        return None
-    rows = list(X) if hasattr(X, "__len__") and not isinstance(X, str | bytes | Path) else []
-    kinds = (str, Path, bytes, Image.Image)
-    if rows and all(isinstance(row, kinds) or (isinstance(row, np.ndarray) and row.ndim == 3) for row in rows):
-        return rows
-    return None
-
-
-def _encoded(photos: list[Any], encoder: encoders.Encoder) -> Seen:
-    """Features of photographs, rounded as the cache stores them; paths go through the cache."""
-    if all(isinstance(photo, str | Path) for photo in photos):
-        cached = encode(photos, encoder)
-        if cached.errors:
-            row, reason = min(cached.errors.items())
-            raise ManylabelError(f"X, row {row}: {reason} ({len(cached.errors):,} such rows in all)")
-        every = np.arange(len(cached))
-        grid = None if cached.size is None else torch.from_numpy(cached.grid(every))
-        return Seen(grid, torch.from_numpy(cached.pooled(every)), cached.size, encoder)
-    runner, parts = Runner(encoder, "float32"), []
-    with single_threads():
-        torch.set_num_threads(cores())
-        for start in range(0, len(photos), 8):
-            some = range(start, min(start + 8, len(photos)))
-            features = runner.features([_prepared(photos[row], row, encoder) for row in some])
-            parts.append((*to_half(features, [Path(f"X, row {row}") for row in some]), features.size))
-    grids = [grid for grid, _, _ in parts if grid is not None]
-    return Seen(
-        torch.cat(grids).float() if grids else None,
-        torch.cat([pooled for _, pooled, _ in parts]).float(),
-        parts[0][2],
-        encoder,
-    )
-
-
-def _prepared(photo: Any, row: int, encoder: encoders.Encoder) -> NDArray[np.uint8]:
-    try:
-        return to_array(opened(photo, encoder.image_size), encoder.image_size, resize=encoder.resize)
-    except DamagedImage as problem:
-        raise ManylabelError(f"X, row {row}: {problem}") from None

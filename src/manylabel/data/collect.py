@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -104,7 +105,7 @@ class Collector:
                 f"{did_you_mean(part.lower(), PART_WORDS)}"
             )
         if word and self._parts[row] not in ("", word):
-            name = next(name for name, r in self._ids.items() if r == row)
+            name = next(itertools.islice(self._ids, row, None))
             raise ManylabelError(
                 f"{self.at(line)}: {name!r} is in {self._parts[row]} and {word} at once; an image belongs to one part"
             )

@@ -147,8 +147,6 @@ def _joined(labels: LabelTable, place: Sequence[int], classes: int) -> NDArray[n
     columns = [[c for c, p in enumerate(place) if p == k] for k in range(classes)]
     return np.stack([_union(labels.state[:, chosen]) for chosen in columns], axis=1)
 
-    return labels.sparse.joined(place, classes)
-
 
 def _union(state: NDArray[np.int8]) -> NDArray[np.int8]:
     """(N, K) cells to (N,): present before unknown before absent."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHORTEST = 5  # below this many letters one letter makes another word: car, cat
-SLIP = 20  # times as often as a misspelt name the right one occurs;
+SLIP = 20  # times as often as a misspelt name the right one occurs
 FEW = 5  # images up to which a name may be a slip that occurs half as often
 
 
