@@ -1,8 +1,10 @@
 """Model folders: given away and read back the same, without pickle or installed weights, of older versions too."""
 
 import json
+import pickle
 import shutil
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from safetensors.torch import load_file
 
 import manylabel
 from drawn import photographs
+from exported import Exported, write_onnx
 from manylabel import folderformat, sharing
 from manylabel.encoders import efficientnet_lite
 from manylabel.labels import ManylabelError
@@ -158,6 +161,80 @@ def test_what_cannot_be_shared_says_why(shared, tmp_path):
     model.network.encoder.name = "file:model.pt2"
     with pytest.raises(ManylabelError, match="pickled code"):
         model.save_pretrained(tmp_path / "y")
+
+
+class Bomb:
+    """Pickled code: unpickling it leaves a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.fixture(scope="module")
+def on_onnx(photos, tmp_path_factory):
+    """A run on the features of an ONNX file that was named by a relative path."""
+    pytest.importorskip("onnx")
+    folder = tmp_path_factory.mktemp("onnx")
+    write_onnx(Exported().eval(), folder / "mine.onnx")
+    (folder / "mine.onnx.json").write_text(json.dumps({"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6]}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return run(photos, folder / "run", "linear", encoder={"name": "file:mine.onnx"}, train={"epochs": 1})
+
+
+def test_an_encoder_out_of_an_onnx_file_travels_in_the_folder(on_onnx, photos, tmp_path):
+    model = manylabel.load(on_onnx)  # from another working directory than it was trained in
+    folder = shutil.move(model.save_pretrained(tmp_path / "made"), tmp_path / "moved")
+    assert "/" not in json.loads((folder / "config.json").read_text())["encoder"]["name"]
+    hidden = (on_onnx.parent / "mine.onnx").rename(tmp_path / "elsewhere.onnx")
+    try:
+        assert manylabel.load(folder).predict(images(photos)[:3]) == model.predict(images(photos)[:3])
+        with pytest.raises(ManylabelError, match=r"there is no file .*mine\.onnx"):
+            manylabel.load(on_onnx)
+    finally:
+        hidden.rename(on_onnx.parent / "mine.onnx")
+
+
+@pytest.mark.parametrize("path", ["evil.pt2", "../evil.pt2", "{folder}/evil.pt2", "link.pt2", "{folder}/../m/evil.pt2"])
+def test_no_code_is_unpickled_out_of_a_folder(shared, tmp_path, monkeypatch, path):
+    folder = shutil.copytree(shared, tmp_path / "m")
+    monkeypatch.chdir(tmp_path)
+    for file in (folder / "evil.pt2", tmp_path / "evil.pt2", folder / "model.pkl", folder / "pytorch_model.bin"):
+        file.write_bytes(pickle.dumps(Bomb(tmp_path / "exploded")))
+    (folder / "link.pt2").symlink_to(tmp_path / "evil.pt2")
+    config = json.loads((folder / "config.json").read_text())
+    config["encoder"]["name"] = "file:" + path.format(folder=folder)
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ManylabelError, match="may hold pickled code and is not read out of model folders"):
+        manylabel.load(folder)
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("part", ["model.safetensors", "encoder.safetensors"])
+def test_a_pickle_in_place_of_the_weights_is_refused(shared, tmp_path, part):
+    folder = shutil.copytree(shared, tmp_path / "m")
+    (folder / part).write_bytes(pickle.dumps(Bomb(tmp_path / "exploded")))
+    with pytest.raises(ManylabelError, match=f"{part} does not hold the weights"):
+        manylabel.load(folder)
+    torch.save({"x": Bomb(tmp_path / "exploded")}, folder / part)
+    with pytest.raises(ManylabelError, match=f"{part} does not hold the weights"):
+        manylabel.load(folder)
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "name"), [("method", "../../os"), ("method", "os"), ("encoder", "os"), ("encoder", "..file:x")]
+)
+def test_names_of_methods_and_encoders_import_nothing_else(shared, tmp_path, section, name):
+    folder = shutil.copytree(shared, tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    config[section]["name"] = name
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ManylabelError, match=f"there is no {section}"):
+        manylabel.load(folder)
 
 
 def local_hub(root):

@@ -89,7 +89,7 @@ def load_network(folder: Path) -> Model:
     classes = Classes.from_dict(labels)
     inside = folder / "encoder.safetensors"
     encoder = encoders.load(
-        options["name"], image_size=options["image_size"], normalise=options["normalise"], flip=options["flip"],
+        encoder_name(folder, options["name"]), image_size=options["image_size"], normalise=options["normalise"], flip=options["flip"],
         pretrained=not options["finetune"] and not inside.exists(),  # else its weights are in the folder
     )  # fmt: skip
     if inside.exists():
@@ -105,6 +105,26 @@ def load_network(folder: Path) -> Model:
     fill(method, folder / "model.safetensors")
     precision = "float32" if options["finetune"] else options["precision"]
     return Model(Network(encoder, method.eval(), precision=precision), classes, about(folder, config))
+
+
+def encoder_name(folder: Path, name: str) -> str:
+    """The name with the path of `file:PATH` made whole: a file of the folder, else as it was given in training.
+
+    A folder may come from anybody, and reading a torch.export file may run code that was pickled into it. One is
+    therefore read only from outside the folder and by a whole path, which is what training on this machine writes.
+
+    Raises ManylabelError for other torch.export files.
+    """
+    kind, _, path = name.partition(":")
+    if kind != "file":
+        return name
+    inside, given = (folder / path).resolve(), Path(path)
+    if given.suffix != ".onnx" and (not given.is_absolute() or inside.is_relative_to(folder.resolve())):
+        raise ManylabelError(
+            f"{folder} asks for the encoder {path}, which may hold pickled code and is not read out of model folders;"
+            " export the encoder to ONNX, or train with the whole path of a file outside the folder"
+        )
+    return f"file:{inside if inside.is_file() else given}"
 
 
 def about(folder: Path, config: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ def plan(
     section = {s: config.merge(chosen.get(s, {}), layers.get(s, {})) for s in ("encoder", "train", "data", "text")}
     return Plan(
         data=config.fill(Data, {**section["data"], "path": str(data)}, "data"),
-        encoder=config.fill(EncoderOptions, section["encoder"], "encoder"),
+        encoder=with_whole_path(config.fill(EncoderOptions, section["encoder"], "encoder")),
         text=config.fill(TextOptions, section["text"], "text"),
         method=method,
         preset=preset,
@@ -127,6 +127,12 @@ def plan(
         out=Path(out) if out else free_folder(Path("runs") / f"{data_name(Path(data))}-{method}"),
         command=command,
     )
+
+
+def with_whole_path(encoder: EncoderOptions) -> EncoderOptions:
+    """The options with the path of `file:PATH` made absolute: the run is read from other folders too."""
+    kind, _, path = encoder.name.partition(":")
+    return replace(encoder, name=f"file:{Path(path).absolute()}") if kind == "file" and path else encoder
 
 
 def data_name(path: Path) -> str:

@@ -8,41 +8,38 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
-from rich.text import Text
-
 from manylabel.labels import ManylabelError
-
-console = Console(stderr=True)
-
-
-class RateColumn(ProgressColumn):
-    """Steps per second over the last moments."""
-
-    def render(self, task: Any) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.1f}/s" if speed else "", style="cyan")
 
 
 @contextmanager
 def bar(what: str, total: int, done: int = 0, *, shown: bool = True) -> Iterator[Callable[[int, str], None]]:
     """A bar over `total` things of which `done` are done; gives `advance(count, note)`."""
+    if not shown or os.environ.get("LOCAL_RANK", "0") != "0":
+        yield _unseen
+        return
+    # What draws the bar takes a twentieth of a second to import, which an answer about one image does not wait for.
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn(),
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}", style="cyan"), TimeRemainingColumn(),
         TextColumn("{task.fields[note]}", style="dim"),
     )  # fmt: skip
-    with Progress(
-        *columns, console=console, disable=not shown or os.environ.get("LOCAL_RANK", "0") != "0", transient=False
-    ) as progress:
-        task = progress.add_task(what, total=total, completed=done, note="")
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(what, total=total, completed=done, rate="", note="")
 
         def advance(count: int = 1, note: str = "") -> None:
             progress.advance(task, count)
-            if note:
-                progress.update(task, note=note)
+            seen = progress.tasks[0]
+            speed = seen.finished_speed or seen.speed
+            progress.update(task, rate=f"{speed:,.1f}/s" if speed else "", note=note or seen.fields["note"])
 
         yield advance
+
+
+def _unseen(count: int = 1, note: str = "") -> None:
+    """What advances no bar."""
 
 
 @contextmanager

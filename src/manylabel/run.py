@@ -6,6 +6,7 @@ disk, so that a run which is killed goes on where it was.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -81,7 +82,7 @@ def train(plan: Plan, *, resume: bool = False, tensorboard: bool = False) -> Pat
     if fabric.is_global_zero:
         plan.notes.extend(outcome.notes)
         for note in outcome.notes:
-            progress.console.print(note, markup=False, highlight=False, soft_wrap=True)
+            print(note, file=sys.stderr)
     scored = {
         part: score_part(method, sources[part], dataset, part, fabric) for part in ("val", "test") if len(sources[part])
     }

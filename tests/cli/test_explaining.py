@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from explaining.test_contrast import reader, white
-from manylabel.cli import app, main
+from manylabel.cli import app, exit_code
 
 runner = CliRunner()
 
@@ -28,9 +28,7 @@ def explain(*args):
 
 def failing(capsys, monkeypatch, *args):
     monkeypatch.setattr(sys, "argv", ["manylabel", "explain", "model", *map(str, args)])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert stopped.value.code == 2
+    assert exit_code() == 2
     return capsys.readouterr().err
 
 

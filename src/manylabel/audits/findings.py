@@ -16,12 +16,12 @@ from manylabel.audits.duplicates import Groups
 from manylabel.audits.evidence import Evidence, gather
 from manylabel.audits.quality import image_quality, self_confidence
 from manylabel.audits.severity import MAJOR, MINOR, Judged, confusions, judge
+from manylabel.checks import check
 from manylabel.data.sheet import read_sheet
 from manylabel.decisions.platt import Platt, sigmoid
 from manylabel.hierarchy import Parents
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, LabelTable, ManylabelError, did_you_mean
 from manylabel.metrics.calibration import check_probabilities
-from manylabel.metrics.checks import check
 
 Array = NDArray[np.float64]
 

@@ -144,13 +144,14 @@ class Collected:
 
     def add(self, prediction: Prediction) -> None:
         """Keep one more; an image that could not be read is no task."""
+        if not self.tools or prediction.error is not None:
+            return
         from manylabel.export.tasks import of_prediction
 
         name = prediction.image
-        if self.tools and prediction.error is None:
-            path, given = self.paths[name], self.given.get(name)
-            called = replace(prediction, image=self._called(name))
-            self.tasks.append(of_prediction(called, path=path, margin=self.margin, given=given))
+        path, given = self.paths[name], self.given.get(name)
+        called = replace(prediction, image=self._called(name))
+        self.tasks.append(of_prediction(called, path=path, margin=self.margin, given=given))
 
     def _called(self, name: str) -> str:
         """An image's name below the root, as label files call it; the name itself where it lies elsewhere."""

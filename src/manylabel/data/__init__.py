@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from manylabel.data import formats
 from manylabel.data.dataset import PARTS, Dataset
-from manylabel.data.reading import Reading
-from manylabel.data.source import Source
 
 __all__ = ["PARTS", "Dataset", "read"]
 
@@ -56,6 +53,10 @@ def read(
     ('csv-narrow', ('cat', 'dog'), [[1.0, 1.0], [0.0, 0.0]])
     >>> folder.cleanup()
     """
+    from manylabel.data import formats  # not with the package: who reads photographs needs none of them
+    from manylabel.data.reading import Reading
+    from manylabel.data.source import Source
+
     reading = Reading(
         unlisted, minus_one, separator, None if root is None else Path(root), tuple(columns), conflicts, mistakes,
         uncertain,

@@ -7,10 +7,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from manylabel.checks import check
 from manylabel.decisions import _logistic
 from manylabel.decisions.platt import sigmoid
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, ManylabelError
-from manylabel.metrics.checks import check
 
 Array = NDArray[np.float64]
 PRIOR = 1e-3  # shrinkage of the pooled fit: only keeps separable data finite

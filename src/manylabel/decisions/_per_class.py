@@ -8,11 +8,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from manylabel.checks import check
 from manylabel.decisions._cuts import NEVER, Cuts, cuts
 from manylabel.decisions.platt import Platt
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, ManylabelError
 from manylabel.metrics.bootstrap import resamples
-from manylabel.metrics.checks import check
 
 Array = NDArray[np.float64]
 BLOCK = 32  # columns picked at once

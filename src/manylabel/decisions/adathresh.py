@@ -8,10 +8,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from manylabel.checks import check
 from manylabel.decisions._neighbours import CELLS, Index, checked, local_share, nearest, prevalence, rarity
 from manylabel.decisions.platt import Platt, sigmoid
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, ManylabelError, did_you_mean
-from manylabel.metrics.checks import check
 
 Array = NDArray[np.float64]
 

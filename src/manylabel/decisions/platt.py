@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from manylabel.checks import check
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, ManylabelError
-from manylabel.metrics.checks import check
 
 Array = NDArray[np.float64]
 Part = tuple[Array, NDArray[Any], NDArray[Any]]

@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from manylabel.checks import check
 from manylabel.decisions._cuts import NEVER
 from manylabel.labels import ABSENT, PRESENT, UNKNOWN, ManylabelError, did_you_mean
-from manylabel.metrics.checks import check
 
 Array = NDArray[np.float64]
 

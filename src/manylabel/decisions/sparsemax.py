@@ -7,8 +7,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from manylabel.checks import check
 from manylabel.labels import PRESENT, UNKNOWN, ManylabelError
-from manylabel.metrics.checks import check
 
 Array = NDArray[np.float64]
 

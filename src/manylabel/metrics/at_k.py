@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from manylabel.checks import check
 from manylabel.labels import PRESENT, UNKNOWN, ManylabelError
 from manylabel.metrics.blocks import row_blocks
-from manylabel.metrics.checks import check
 
 Array = NDArray[np.float64]
 

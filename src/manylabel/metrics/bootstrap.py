@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from manylabel.checks import check
 from manylabel.labels import ABSENT, PRESENT
 from manylabel.metrics.blocks import by_class
-from manylabel.metrics.checks import check
 from manylabel.metrics.counting import Counts
 
 Array = NDArray[np.float64]

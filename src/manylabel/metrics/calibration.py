@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from manylabel.checks import check
 from manylabel.labels import PRESENT, UNKNOWN, ManylabelError
 from manylabel.metrics.blocks import by_class
-from manylabel.metrics.checks import check
 
 Array = NDArray[np.float64]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from manylabel.checks import check
 from manylabel.labels import PRESENT, UNKNOWN, ManylabelError, did_you_mean
-from manylabel.metrics.checks import check
 from manylabel.metrics.ranking import average_precision
 
 Array = NDArray[np.float64]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from manylabel.checks import check
 from manylabel.labels import UNKNOWN, ManylabelError
 from manylabel.metrics.bootstrap import basic_interval, resamples, weighted_average_precision, weighted_counts
-from manylabel.metrics.checks import check
 from manylabel.metrics.counting import Counts, precision_recall_f1
 from manylabel.metrics.groups import GROUPS, frequency_groups
 from manylabel.metrics.judged import Judged

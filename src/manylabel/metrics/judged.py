@@ -9,11 +9,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from manylabel.checks import check
 from manylabel.labels import PRESENT, UNKNOWN
 from manylabel.metrics import sets
 from manylabel.metrics.at_k import Top, highest, inverse_propensities, top
 from manylabel.metrics.blocks import row_blocks
-from manylabel.metrics.checks import check
 from manylabel.metrics.counting import Counts, count, precision_recall_f1
 from manylabel.metrics.ordering import outranked
 from manylabel.metrics.per_image import label_ranking_average_precision

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from manylabel.checks import check
 from manylabel.labels import PRESENT, UNKNOWN
-from manylabel.metrics.checks import check
 from manylabel.metrics.ranking import average_precision
 
 Array = NDArray[np.float64]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from manylabel.checks import check
 from manylabel.labels import PRESENT, UNKNOWN
 from manylabel.metrics.blocks import by_class
-from manylabel.metrics.checks import check
 
 FEW = 64  # positives up to which, if one image in 256 is one, counting what is above each is cheaper than sorting
 

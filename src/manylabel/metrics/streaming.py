@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from manylabel.checks import check
 from manylabel.labels import ABSENT, PRESENT, ManylabelError
-from manylabel.metrics.checks import check
 from manylabel.metrics.counting import Counts, count
 
 Array = NDArray[np.float64]

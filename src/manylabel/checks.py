@@ -1,4 +1,4 @@
-"""What every metric asks of its arguments."""
+"""What every metric and decision rule asks of its arguments."""
 
 from __future__ import annotations
 
