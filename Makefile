@@ -5,6 +5,9 @@ UV := .venv/bin/uv
 # A folder of wheels that pip is told to look into (for instance a CPU build of torch) is passed on to uv.
 LINKS = $${UV_FIND_LINKS-$$(.venv/bin/pip config get global.find-links 2>/dev/null || true)}
 
+# Also where the environment forbids to keep bytecode: without it both workers compile every module anew, in each run.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint format docs slow realdata fuzz clean \
 	bench-step bench-metrics bench-encode bench-coco80 bench-flagship bench-auto bench-finetune bench-ablation bench-regimes bench-clip-scores bench-right-half bench-adathresh bench-at-size bench-copies bench-split bench-conditions bench-readers bench-serve bench-pointing bench-predict
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from manylabel import data
 from manylabel.audits import findings
 from manylabel.audits.findings import Finding
 from manylabel.data.dataset import Dataset
+from manylabel.data.files import Files
 from manylabel.labels import LabelTable
 from manylabel.web.desk import Desk
 from manylabel.web.photos import Photos, roots_of
@@ -38,11 +41,22 @@ def suspected(dataset: Dataset, most: int = 9) -> list[Finding]:
     return found
 
 
+@cache
+def drawn() -> dict[str, bytes]:
+    """The files of 24 drawn photographs, two of them equal, and their labels."""
+    with tempfile.TemporaryDirectory() as name:
+        photographs(Path(name, "set"), 24)
+        shutil.copy(Path(name, "set/images/22.jpg"), Path(name, "set/images/23.jpg"))
+        files = [file for file in Path(name, "set").rglob("*") if file.is_file()]
+        return {str(file.relative_to(name)): file.read_bytes() for file in files}
+
+
 def small(folder: Path, *, file: str = "findings.csv") -> Desk:
     """24 drawn photographs with 9 findings."""
     if not (folder / "set").exists():
-        photographs(folder / "set", 24)
-        shutil.copy(folder / "set/images/22.jpg", folder / "set/images/23.jpg")
+        (folder / "set/images").mkdir(parents=True)
+        for name, content in drawn().items():
+            (folder / name).write_bytes(content)
     dataset = data.read(folder / "set" / "labels.csv")
     if not (folder / file).exists():
         findings.write(folder / file, suspected(dataset))
@@ -52,15 +66,16 @@ def small(folder: Path, *, file: str = "findings.csv") -> Desk:
 
 def large(folder: Path) -> Desk:
     """100,000 rows over a dozen files, every seventh cell unknown."""
-    for k in range(12):
-        Image.new("RGB", (48, 36), (20 * k, 90, 240 - 20 * k)).save(folder / f"{k}.png")
+    files = [str(folder / f"{k}.png") for k in range(12)]
+    for k, file in enumerate(files):
+        Image.new("RGB", (48, 36), (20 * k, 90, 240 - 20 * k)).save(file)
     numbers = np.arange(LARGE)
     columns = numbers[:, None] + np.arange(20)
     state = np.where(columns % 7 == 0, 0, np.where(columns % 20 == 0, 1, -1))
     table = LabelTable(state.astype(np.int8), tuple(f"class {c:02}" for c in range(20)),
                        tuple(f"img/{n:06}.png" for n in numbers.tolist()))  # fmt: skip
     dataset = Dataset(
-        table, [folder / f"{n % 12}.png" for n in range(LARGE)], np.where(numbers % 5 == 0, "val", "train"), {},
+        table, Files(files[n % 12] for n in range(LARGE)), np.where(numbers % 5 == 0, "val", "train"), {},
         folder / "labels.csv", "csv-wide", (), tuple(range(2, LARGE + 2)),
     )  # fmt: skip
     return Desk(None, Shelf(dataset), Photos(dataset.paths, [folder]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 
 import httpx
 import numpy as np
@@ -12,10 +13,10 @@ import pytest
 import server
 from PIL import Image
 
-from drawn import photographs
-from manylabel.model import load
+from manylabel.model import Model, load
 from manylabel.web import schema
 from manylabel.web.app import page_files
+from manylabel.web.counters import Counters
 
 
 def test_predict_says_what_the_model_says_with_the_name_of_the_file(colours):
@@ -29,6 +30,25 @@ def test_predict_says_what_the_model_says_with_the_name_of_the_file(colours):
         "name": "red", "probability": pytest.approx(0.981, abs=1e-3), "threshold": 0.5, "ancestors": ["warm"],
         "aliases": ["scarlet"],
     }  # fmt: skip
+
+
+def test_what_a_hierarchy_raised_is_told_beside_what_the_class_has_by_itself():
+    """The threshold is held to the latter: a label of 0.98 may be absent where its threshold is 0.5."""
+    model = server.colour_model()
+    model = Model(model.network, replace(model.classes, pairs=(("red", "blue"), ("green", "blue"))))
+    with server.running(model) as own:
+        red, blue = own.predict(server.picture("#a00"), server.picture("blue")).json()["predictions"]
+    alone = model.classes.calibrated(model.scores([model.read(server.picture("#a00"))]))[0]
+    assert red["probabilities"]["blue"] == red["probabilities"]["red"] > 0.7
+    assert red["own"] == {"blue": pytest.approx(1 / (1 + np.exp(-alone[2])), abs=1e-6)}
+    assert "own" not in blue
+    schema.Said.model_validate(red)
+
+
+def test_sums_of_long_running_servers_keep_their_digits():
+    counters = Counters()
+    counters.request("/predict", 200, 1234567.25)
+    assert 'manylabel_request_seconds_sum{path="/predict"} 1234567.25' in counters.text({})
 
 
 def test_predict_chooses_as_it_is_asked(colours):
@@ -128,6 +148,7 @@ def test_explain_gives_a_clear_picture_of_the_photo_s_proportions(colours):
 
 
 def test_the_openapi_document_is_there_and_no_page_that_loads_from_elsewhere(colours):
+    assert colours.client.get("/static/report.css/").status_code == 404, "no way elsewhere"
     document = colours.client.get("/openapi.json").json()
     assert set(document["paths"]) == {
         "/predict", "/explain", "/feedback", "/labels", "/health", "/metrics", "/about",
@@ -171,15 +192,9 @@ def test_without_pages_there_is_none(colours, monkeypatch):
     assert colours.client.get("/").status_code == 404
 
 
-def test_a_trained_model_says_over_http_what_it_says_in_python(tmp_path, monkeypatch):
-    monkeypatch.setenv("MANYLABEL_CACHE", str(tmp_path / "cache"))
-    from manylabel.plan import plan
-    from manylabel.run import train
-
-    labels = photographs(tmp_path / "photos", 24)
-    options = {"encoder": {"image_size": 64}, "text": {"source": "random"}, "train": {"epochs": 1}}
-    folder = train(plan(labels, tmp_path / "run", method="linear", options=options))
-    files = sorted((tmp_path / "photos/images").iterdir())[:10]
+@pytest.mark.slow  # test_page_door goes through HTTP too
+def test_a_trained_model_says_over_http_what_it_says_in_python(trained):
+    folder, files = trained.folder, trained.files
     expected = [prediction.as_dict() for prediction in load(folder).predict(files)]
     with server.running(load(folder), name="run") as own:
         answer = own.predict(*((file.name, file.read_bytes()) for file in files)).json()["predictions"]

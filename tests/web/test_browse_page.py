@@ -54,6 +54,7 @@ def test_a_hundred_thousand_rows_are_quick_and_never_all_in_the_page(page):
     assert shown.complaints() == []
 
 
+@pytest.mark.slow
 def test_a_million_rows_have_room(page):
     """The page is no taller than browsers can; the way through it is shrunk."""
     shown = page()
@@ -77,6 +78,22 @@ def test_a_million_rows_have_room(page):
     assert shown.until("document.activeElement.textContent") == str(2999999 - shown.ask("big.columns"))
     shown.press("Home")
     assert shown.until("document.activeElement.textContent === '0' && scrollY < 900")
+
+
+def test_entries_that_are_on_their_way_are_waited_for_and_asked_for_again_where_they_fail(page):
+    shown = page()
+    told = shown.ask(
+        "import('/static/grid.js').then(async ({ Grid }) => { const node = document.createElement('div');"
+        " document.querySelector('main').append(node); let asked = 0;"
+        " const fetch = (start, many) => new Promise((done, failed) => setTimeout(() => ++asked === 1"
+        " ? failed(new Error('gone')) : done([...Array(many).keys()].map((k) => ({ row: start + k }))), 20));"
+        " const grid = new Grid(node, { open() {}, fetch, fill() {} }); grid.reset(1000, []);"
+        " const failed = await grid.entry(500).catch((problem) => problem.message);"
+        " const both = await Promise.all([grid.entry(500), grid.entry(501)]);"
+        " grid.reset(0, []); grid.stand(0);"
+        " return [failed, both[0].row, both[1].row, asked, node.children.length]; })"
+    )
+    assert told == ["gone", 500, 501, 2, 0]
 
 
 def test_filters_narrow_the_grid(page, shelf):
@@ -143,18 +160,21 @@ def test_suspected_errors_and_what_doctor_found(browser, desk_server):
     assert browser.complaints() == []
 
 
-def test_a_photograph_that_is_not_there_says_so_in_its_place(browser, tmp_path):
-    desk = desks.small(tmp_path)
-    (tmp_path / "set/images/1.jpg").unlink()
-    with server.running(desk=desk) as own:
-        browser.open(f"{own.url}/browse")
+def test_a_photograph_that_is_not_there_says_so_in_its_place(browser, bare_server):
+    lost = bare_server.app.state.desk.photos.paths[1]
+    content = lost.read_bytes()
+    lost.unlink()
+    try:
+        browser.open(f"{bare_server.url}/browse")
         assert browser.until(READY)
         why = "document.querySelector('.tile[data-place=\"1\"] .stage').dataset.why"
         assert browser.until(why).startswith("1.jpg: cannot be read")
-        assert str(tmp_path) not in browser.ask(why)
+        assert str(lost.parent) not in browser.ask(why)
+    finally:
+        lost.write_bytes(content)
 
 
-@pytest.mark.parametrize(("mode", "width"), [("light", 400), ("dark", 1280)])
+@pytest.mark.parametrize(("mode", "width"), [("light", 400), pytest.param("dark", 1280, marks=pytest.mark.slow)])
 def test_the_browser_for_every_reader(page, mode, width):
     shown = page(mode=mode, width=width)
     shown.until(SEEN)

@@ -100,6 +100,32 @@ def test_the_original_is_never_the_file_to_write(scene):
             Reviewing(scene / "findings.csv", dataset, out=out)
 
 
+@pytest.mark.parametrize("out", ["own.verdicts.csv", "own.csv"])
+def test_what_is_read_is_never_written_to_by_a_file_beside_the_corrected_labels(scene, out):
+    """NAME.csv brings NAME.findings.csv, which may be the file under review."""
+    desks.small(scene, file="own.csv")
+    with pytest.raises(ManylabelError, match=r"--corrected NEW\.csv"):
+        Reviewing(scene / "own.csv", data.read(scene / "set" / "labels.csv"), out=scene / out)
+    desks.small(scene, file="labels.again.findings.csv")
+    with pytest.raises(ManylabelError, match="never touched"):
+        Reviewing(scene / "labels.again.findings.csv", data.read(scene / "set" / "labels.csv"),
+                  out=scene / "labels.again.csv")  # fmt: skip
+
+
+def test_an_undo_takes_back_ones_own_verdict_however_many_review(scene):
+    review = own(scene, "together")
+    review.judge(0, "accept")
+    review.judge(1, "reject")
+    review.judge(1, "reject")
+    assert len(review.journal.rows()) == 2, "the same verdict again changes nothing, and no undo is spent on it"
+    assert review.undo(0) == 0
+    assert review.undo(0) is None
+    assert review.verdicts[:2] == ["", "reject"]
+    after = again(scene, "together.csv")
+    assert (after.verdicts, after.history) == (review.verdicts, review.history)
+    assert (after.undo(), after.undo()) == (1, None)
+
+
 def test_findings_are_sifted_and_told(scene):
     review = own(scene, "sifted")
     assert list(review.matching(Sift(label="blue"))) == [0, 3, 6]
@@ -130,7 +156,10 @@ def test_the_routes_of_a_review(desk_server, scene):
     for wrong, status in (({"number": 9, "verdict": "accept"}, 404), ({"number": -1, "verdict": "accept"}, 422),
                           ({"number": 0, "verdict": "perhaps"}, 422), ({"number": 0}, 422)):  # fmt: skip
         assert client.post("/review/verdict", json=wrong).status_code == status
-    assert client.get("/review/findings", params={"colour": "red"}).status_code == 422
+    for wrong_sift in ({"colour": "red"}, {"seen": "opn"}):
+        assert client.get("/review/findings", params=wrong_sift).status_code == 422
+    statuses = [client.post("/review/undo", params={"finding": number}).status_code for number in (9, -1, 0)]
+    assert statuses == [404, 404, 409]
     crossed = client.post("/review/verdict", json={"number": 0, "verdict": "accept"},
                           headers={"origin": "http://elsewhere.example"})  # fmt: skip
     assert crossed.status_code == 403
@@ -206,6 +235,7 @@ def test_doctor_speaks_of_images_and_the_browser_shows_them(desk_server, scene):
     assert found["total"] == named[0]["images"]
     assert client.get("/browse/rows", params={"finding": 999}).status_code == 422
     assert client.get("/browse/rows", params={"label": "rde"}).json()["detail"].endswith("Valid: blue, green, red.")
+    assert "Did you mean 'train'" in client.get("/browse/rows", params={"part": "trian"}).json()["detail"]
     assert client.get("/browse/row/24").status_code == 404
     assert client.get("/browse/row/2").json()["place"] == "labels.csv, row 4 (images/2.jpg)"
 

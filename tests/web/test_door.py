@@ -33,6 +33,9 @@ def came_in(settings, method="POST", path="/predict", **headers):
         ("localhost.evil.org", 400),
         ("127.0.0.1.nip.io", 400),
         ("localhost@evil.org", 400),
+        ("localhost:1@evil.org", 400),
+        ("127.0.0.1:x", 400),
+        ("127.0.0.1/", 400),
         ("", 400),
     ],
 )

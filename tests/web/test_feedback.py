@@ -142,3 +142,25 @@ def test_several_writers_do_not_mix_their_rows(tmp_path):
     found = rows(path)
     assert sorted(row["model"] for row in found) == ["other"] * 40 + ["own"] * 60
     assert all(None not in row.values() and row["sha256"] == "0" * 64 for row in found)
+
+
+def test_a_row_cut_off_within_quotes_or_a_letter_does_not_swallow_the_next(tmp_path):
+    for cut in (b'"a, \xc3', b'"a ""b""', b'"a ""b"', b"\xe7\x8c", b"\0\0\0"):
+        path = tmp_path / "review.csv"
+        path.write_bytes(feedback.HEADER.encode() + cut)
+        review = Review(path, "m")
+        assert review.journal.rows() == []
+        review.append(VERDICT)
+        review.append(VERDICT)
+        assert [row["image"] for row in review.journal.rows()] == ["a.png", "a.png"], cut
+
+
+def test_a_row_that_is_not_safe_on_the_disk_is_not_left_there(tmp_path, monkeypatch):
+    """Who was told of an error gives the verdict again."""
+    review = Review(tmp_path / "review.csv", "m")
+    review.append(VERDICT)
+    before = review.path.read_bytes()
+    monkeypatch.setattr(journal.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError("no sync")))
+    with pytest.raises(OSError, match="no sync"):
+        review.append(VERDICT)
+    assert review.path.read_bytes() == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import socket
@@ -16,7 +17,9 @@ import httpx
 import pytest
 import server
 
-from manylabel.web import run
+from manylabel.web import hall, run
+from manylabel.web.counters import Counters
+from manylabel.web.settings import Settings
 
 PART = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
 MULTIPART = {"content-type": "multipart/form-data; boundary=b"}
@@ -250,6 +253,7 @@ def test_a_compressed_body_is_refused(small):
     assert answer.status_code == 415
 
 
+@pytest.mark.slow
 def test_good_requests_go_on_in_a_flood_of_bad_ones():
     bad = [b"x" * 2_000_001, server.noise()[:500], bomb(), b"text", b"", text_bomb(), *archives().values()]
     with server.running(max_bytes=4_000_000, max_image_bytes=1_000_000) as own:
@@ -286,3 +290,29 @@ def test_what_a_process_does_before_its_answer_is_only_counting(small):
         told.append(json.loads(answer.content))
     assert told[0] == told[1] == told[2]
     assert "labels" in told[0]["predictions"][0]
+
+
+def test_who_takes_an_answer_slowly_holds_neither_room_nor_a_connection_for_ever(monkeypatch):
+    monkeypatch.setattr(hall, "SEND_SECONDS", 0.05)
+    held, stuck = [], asyncio.Event()
+
+    async def answers(scope, receive, send):
+        await receive()
+        held.append(guard.held)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        held.append(guard.held)
+        await send({"type": "http.response.body", "body": b"x"})
+
+    async def receive():
+        return {"type": "http.request", "body": b"x" * 500}
+
+    async def send(message):
+        if message["type"] == "http.response.body":
+            await stuck.wait()
+
+    guard = hall.Hall(answers, Settings(), Counters())
+    headers = [(b"host", b"localhost"), (b"content-length", b"500")]
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
+    asyncio.run(asyncio.wait_for(guard(scope, receive, send), 5))
+    assert held == [500, 0]
+    assert (guard.held, dict(guard.counters.errors)) == (0, {"internal": 1})

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
-import desks
 import pytest
 import server
 from test_photographs import CONTRAST, READY, UNNAMED
 
 from manylabel.audits import findings
+from manylabel.web.refusal import Refusal
 
 
 @pytest.fixture
-def review(browser, tmp_path):
-    """A page on a review of its own."""
-    desk = desks.small(tmp_path)
-    with server.running(desk=desk) as own:
+def review(browser, bare_server):
+    """A page on a review that nobody has begun."""
+    own, desk = bare_server, bare_server.app.state.desk
+    folder = desk.reviewing.path.parent
+    desk.reviewing.verdicts[:], desk.reviewing.history[:] = [""] * 9, []
+    for file in (desk.reviewing.journal.path, *folder.glob("labels.corrected*")):
+        file.unlink(missing_ok=True)
 
-        def open_page(**view):
-            browser.open(f"{own.url}/review", **view)
-            assert browser.until(READY)
-            return browser
+    def open_page(**view):
+        browser.open(f"{own.url}/review", **view)
+        assert browser.until(READY)
+        return browser
 
-        open_page.desk, open_page.folder = desk.reviewing, tmp_path
-        yield open_page
+    open_page.desk, open_page.photos, open_page.folder, open_page.client = (
+        desk.reviewing,
+        desk.photos,
+        folder,
+        own.client,
+    )
+    return open_page
 
 
 def choose(page, name, value):
@@ -71,6 +80,7 @@ def test_a_review_by_keyboard_writes_corrected_labels(review):
     assert page.complaints() == []
 
 
+@pytest.mark.slow
 def test_a_review_by_buttons_and_after_a_reload(review):
     page = review()
     page.click("[data-verdict=accept]")
@@ -117,6 +127,7 @@ def test_findings_are_sifted_and_open_ones_stay_in_place(review):
     assert page.complaints() == []
 
 
+@pytest.mark.slow
 def test_a_verdict_that_cannot_be_kept_is_told_and_not_shown(review, monkeypatch):
     page = review()
     monkeypatch.setattr(review.desk.journal, "append", lambda row: (_ for _ in ()).throw(OSError("disk full")))
@@ -129,7 +140,72 @@ def test_a_verdict_that_cannot_be_kept_is_told_and_not_shown(review, monkeypatch
     assert page.until(f"{PLACE} === '2 of 9' && document.getElementById('failed').hidden")
 
 
-@pytest.mark.parametrize(("mode", "width"), [("light", 400), ("dark", 1280)])
+def test_two_who_review_at_once_take_back_each_their_own(review):
+    page = review()
+    page.press("a")
+    assert page.until(f"{PLACE} === '2 of 9'")
+    for number in (4, 5):
+        review.client.post("/review/verdict", json={"number": number, "verdict": "reject"})
+    page.press("u")
+    assert page.until(f"{PLACE} === '1 of 9'")
+    assert review.desk.verdicts == [""] * 4 + ["reject"] * 2 + [""] * 3
+    page.press("a")
+    assert page.until(f"{PLACE} === '2 of 9'")
+    review.client.post("/review/undo", params={"finding": 0})
+    page.press("u")
+    assert page.until(f"{PLACE} === '6 of 9'"), "ones own is gone already: the last of all"
+    assert page.ask("document.getElementById('failed').hidden")
+
+
+def test_keys_that_are_pressed_too_often_take_nothing_away(review):
+    page = review()
+    pressed(page, *("a" * 12))
+    assert page.until(f"{PLACE} === '9 of 9: that was the last one' && {COUNTS}.startsWith('9 of 9')")
+    page.press("A")
+    page.click("[data-verdict=accept]")
+    assert page.until(f"{COUNTS}.startsWith('9 of 9')")
+    assert review.desk.verdicts == ["accept"] * 9
+    assert len(review.desk.journal.rows()) == 9
+    page.ask(
+        "dispatchEvent(new KeyboardEvent('keydown', { key: 'R', repeat: true, bubbles: true }))"
+        " ?? document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'R', repeat: true, bubbles: true }))"
+    )
+    page.press("ArrowLeft")
+    assert page.until(f"{PLACE} === '8 of 9'")
+    assert review.desk.verdicts == ["accept"] * 9, "a key that is held down is no verdict, in capitals neither"
+
+
+@pytest.mark.slow
+def test_steps_while_findings_are_sifted_name_none_twice(review, monkeypatch):
+    page, matching = review(), review.desk.matching
+    monkeypatch.setattr(review.desk, "matching", lambda sift: time.sleep(0.15) or matching(sift))
+    page.ask("(() => { const e = document.getElementById('label'); e.value = 'green';"
+             " e.dispatchEvent(new Event('input')); })(), new Promise((done) => setTimeout(done, 30))")  # fmt: skip
+    pressed(page, *["ArrowRight"] * 5)
+    assert page.until(f"{PLACE} === '3 of 3: that was the last one'")
+
+
+@pytest.mark.slow
+def test_a_picture_that_comes_too_late_does_not_spoil_the_next_finding(review, monkeypatch):
+    jpeg, failed = review.photos.jpeg, []
+
+    def slow(row, size):
+        if row:
+            return jpeg(row, size)
+        time.sleep(0.3)
+        failed.append(row)
+        raise Refusal(422, "damaged", "0.jpg: damaged")
+
+    monkeypatch.setattr(review.photos, "jpeg", slow)
+    page = review()
+    page.press("ArrowRight")
+    assert page.until("document.getElementById('photo').naturalWidth") == 64
+    server.until(lambda: failed)
+    page.ask("new Promise((done) => setTimeout(done, 100))")
+    assert page.ask("document.getElementById('stage').className") == "stage"
+
+
+@pytest.mark.parametrize(("mode", "width"), [("light", 400), pytest.param("dark", 1280, marks=pytest.mark.slow)])
 def test_the_review_for_every_reader(review, mode, width):
     page = review(mode=mode, width=width)
     page.click("[data-verdict=reject]")
@@ -138,6 +214,9 @@ def test_the_review_for_every_reader(review, mode, width):
     page.until(f"{PLACE} === '1 of 9'")
     assert page.ask("document.documentElement.scrollWidth") <= width
     assert page.ask("document.querySelector('details.fold').open") == (width > 560)
+    page.call("Emulation.setDeviceMetricsOverride", width=800, height=400, deviceScaleFactor=1, mobile=False)
+    assert page.until("document.querySelector('details.fold').open"), "a phone that is turned has its filters"
+    page.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
     assert [one for one in page.ask(CONTRAST) if one[1] < 4.5] == []
     assert page.ask(UNNAMED) == []
     page.ask("document.activeElement.blur()")

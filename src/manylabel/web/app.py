@@ -66,7 +66,8 @@ def make_app(model: Model | None, settings: Settings, desk: Desk | None = None) 
         with nullcontext() if service is None else service.running():
             yield
 
-    app = FastAPI(title="manylabel", version="1", description=ABOUT, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = FastAPI(title="manylabel", version="1", description=ABOUT, docs_url=None, redoc_url=None, lifespan=lifespan,
+                  redirect_slashes=False)  # fmt: skip
     app.state.service, app.state.desk = service, desk
     app.state.pages = {**page_files(PAGES), **SHARED}
     if model is None:

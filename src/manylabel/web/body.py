@@ -20,11 +20,12 @@ MOST_JSON = 1 << 16
 
 @dataclass
 class Upload:
-    """A file as it came: its name, and its bytes or why it was refused."""
+    """A file as it came: its name, and its bytes or why it was refused; `pixels` is what decoding takes."""
 
     name: str
     data: bytes = b""
     refused: Refusal | None = None
+    pixels: int = 0
 
 
 @dataclass

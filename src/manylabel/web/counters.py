@@ -33,7 +33,7 @@ class Histogram:
             total += count
             told.append(f'{name}_bucket{{{before}le="{bound}"}} {total}')
         around = f"{{{labels}}}" if labels else ""
-        return [*told, f"{name}_sum{around} {self.sum:g}", f"{name}_count{around} {total}"]
+        return [*told, f"{name}_sum{around} {self.sum:.15g}", f"{name}_count{around} {total}"]
 
 
 class Counters:
@@ -86,7 +86,7 @@ class Counters:
             *_about("batch_images", "histogram", "Images computed at once."), *batches,
         ]  # fmt: skip
         for name, (meaning, value) in gauges.items():
-            lines += [*_about(name, "gauge", meaning), f"manylabel_{name} {value:g}"]
+            lines += [*_about(name, "gauge", meaning), f"manylabel_{name} {value:.15g}"]
         return "\n".join(lines) + "\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -44,8 +45,9 @@ def _host(headers: Headers, settings: Settings) -> None:
 
 
 def _name(host: str) -> str:
-    """The host of "host:port" in small letters, an IPv6 address without its brackets."""
-    return host.lower()[1:].partition("]")[0] if host.startswith("[") else host.lower().partition(":")[0]
+    """The host of "host:port" in small letters, an IPv6 address without its brackets; what is neither stays whole."""
+    parts = re.fullmatch(r"(?:\[([0-9a-f:.]+)\]|([^\s/:@\[\]?#]*))(?::\d{1,5})?", host.lower())
+    return (parts[1] or parts[2]) if parts else host
 
 
 def _origin(headers: Headers) -> None:

@@ -26,6 +26,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 DRAIN_SECONDS, DRAIN_IDLE = 5.0, 0.5
+SEND_SECONDS = 120.0  # for an answer that its client takes slowly; then the connection is closed
 
 
 class Hall:
@@ -48,7 +49,7 @@ class Hall:
         try:
             await visit.serve()
         finally:
-            self.held -= visit.size
+            self.held -= visit.held
 
 
 @dataclass
@@ -60,6 +61,7 @@ class Visit:
     inner_receive: Receive
     inner_send: Send
     size: int = 0
+    held: int = 0  # bytes of its body that count as held
     status: int = 0
     ended: bool = False  # the body has come to its end, or its sender has gone
     begun: float = field(default_factory=time.perf_counter)
@@ -94,6 +96,7 @@ class Visit:
         self.ended = message["type"] != "http.request" or not message.get("more_body", False)
         count = len(message.get("body", b""))
         self.size += count
+        self.held += count
         self.hall.held += count
         if self.size > settings.max_bytes:
             raise door.too_long(settings)
@@ -108,13 +111,16 @@ class Visit:
         """
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self.hall.held -= self.held  # the body has been read, however slowly its answer is taken
+            self.held = 0
             given = [(name, value) for name, value in message["headers"] if name.decode().lower() not in HEADERS]
             message = {**message, "headers": [*given, *((k.encode(), v.encode()) for k, v in HEADERS.items())]}
         elif not self.ended and not message.get("more_body", False):
             await self.inner_send({**message, "more_body": True})
             await self.drain()
             message = {"type": "http.response.body", "body": b""}
-        await self.inner_send(message)
+        async with asyncio.timeout(SEND_SECONDS):
+            await self.inner_send(message)
 
     async def drain(self) -> None:
         """Throw away what still comes: for some seconds, at most two longest bodies, not once nothing comes."""

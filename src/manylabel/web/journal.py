@@ -61,7 +61,7 @@ class Journal:
         """All rows; one that was cut off by a full disk or a lost machine is left out."""
         if not self.path.exists():
             return []
-        with self.path.open(encoding="utf-8-sig", newline="") as file:
+        with self.path.open(encoding="utf-8-sig", errors="replace", newline="") as file:  # cut off in a letter
             return [row for row in csv.DictReader(file) if None not in row and None not in row.values()]
 
     def _before(self, handle: int) -> str:
@@ -72,7 +72,11 @@ class Journal:
         os.lseek(handle, 0, os.SEEK_SET)
         self._check(os.read(handle, len(self.header) + 4))
         os.lseek(handle, size - 1, os.SEEK_SET)
-        return "" if os.read(handle, 1) in b"\r\n" else "\n"
+        return "" if os.read(handle, 1) in b"\r\n" else self._closing()
+
+    def _closing(self) -> str:
+        """What ends a row that was cut off: the quote it opened too, or all that follows would be part of it."""
+        return '"\n' if self.path.read_bytes().count(b'"') % 2 else "\n"
 
     def _check(self, start: bytes) -> None:
         first = start.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
@@ -81,8 +85,12 @@ class Journal:
 
 
 def _write(handle: int, row: bytes) -> None:
+    """All of a row, on the disk, or nothing of it: who hears of an error must not find it there later."""
     written = os.write(handle, row)
-    if written != len(row):  # a full disk: better no row than half of one
+    try:
+        if written != len(row):  # a full disk
+            raise OSError(f"only {written} of {len(row)} bytes of a row could be written")
+        os.fsync(handle)
+    except OSError:
         os.ftruncate(handle, os.fstat(handle).st_size - written)
-        raise OSError(f"only {written} of {len(row)} bytes of a row could be written")
-    os.fsync(handle)
+        raise

@@ -11,23 +11,30 @@ from PIL import Image, UnidentifiedImageError
 from manylabel.data.dataset import IMAGE_ENDINGS
 from manylabel.data.images import DamagedImage, decode, to_array
 from manylabel.model import Model
+from manylabel.web import layout
 from manylabel.web.refusal import Refusal
 from manylabel.web.settings import MIB, Settings
 
 FORMATS = tuple(dict.fromkeys(kind for end, kind in Image.registered_extensions().items() if end in IMAGE_ENDINGS))
 """What Pillow may open: the formats of the image files that label files name, and no other of its many readers."""
 MOST_PLAIN = MIB  # numbers written as text (PPM of kinds P1 to P3) are read in Python, a second for a MiB
+LONGEST_SIDE = 65_535  # of a JPEG, at most; every row costs memory beside its pixels
 
 
-def check(data: bytes, settings: Settings) -> None:
-    """Raise a Refusal for what is no image (415), is damaged (422) or has too many pixels (413); decodes nothing."""
+def check(data: bytes, settings: Settings) -> int:
+    """How many pixels it takes to decode; Refusal for what is no image (415), is damaged (422), has too many (413).
+
+    Decodes nothing. A JPEG is decoded at the size that is wanted and takes an eighth.
+    """
     if not data:
         raise Refusal(422, "damaged", "the file is empty (0 bytes)")
     if data[:2] in (b"P1", b"P2", b"P3") and len(data) > MOST_PLAIN:
         raise Refusal(413, "bytes", f"a PPM written as text may have {MOST_PLAIN:,} bytes; save it as PNG")
+    layout.check(data)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
+            pieces, share = len(getattr(image, "tile", ())), 8 if image.format in ("JPEG", "MPO") else 1
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Refusal(413, "pixels", f"more than {settings.max_pixels:,} pixels; shrink the image") from None
     except UnidentifiedImageError:
@@ -38,6 +45,10 @@ def check(data: bytes, settings: Settings) -> None:
         raise Refusal(
             413, "pixels", f"{width} x {height} pixels are more than {settings.max_pixels:,}; shrink the image"
         )
+    if max(width, height) > LONGEST_SIDE:
+        raise Refusal(413, "pixels", f"{width} x {height} pixels: a side has at most {LONGEST_SIDE:,}; cut the image")
+    layout.check_pieces(pieces)
+    return -(-width * height // share)
 
 
 def _unknown(data: bytes) -> Refusal:

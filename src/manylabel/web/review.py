@@ -26,6 +26,7 @@ class Judged(Strict):
 
 BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": Judged.model_json_schema()}}}}
 Words = Annotated[str, Query(max_length=1024)]
+Seen = Literal["", "open", "accept", "reject", "unknown", "skip"]
 
 
 def routes(reviewing: Reviewing) -> APIRouter:
@@ -34,7 +35,7 @@ def routes(reviewing: Reviewing) -> APIRouter:
 
     @router.get("/findings", responses=problems(422))
     async def found(
-        label: Words = "", category: Words = "", severity: Words = "", seen: Words = "", search: Words = "",
+        label: Words = "", category: Words = "", severity: Words = "", seen: Seen = "", search: Words = "",
         after: Annotated[int, Query(ge=-1, description="Only findings beyond this number.")] = -1,
         count: Annotated[int, Query(ge=1, le=MOST)] = 50,
     ) -> dict[str, Any]:  # fmt: skip
@@ -46,12 +47,13 @@ def routes(reviewing: Reviewing) -> APIRouter:
     async def one(number: int) -> dict[str, Any]:
         """One finding."""
         check(reviewing, number)
-        return reviewing.told(number)
+        return await asyncio.to_thread(reviewing.told, number)
 
     @router.get("/choices", responses=problems(422))
     async def choices() -> dict[str, Any]:
         """What findings can be sifted by, and where what is saved goes."""
-        return {**reviewing.choices(), "findings": reviewing.path.name, "labels": reviewing.dataset.source.name,
+        found = await asyncio.to_thread(reviewing.choices)
+        return {**found, "findings": reviewing.path.name, "labels": reviewing.dataset.source.name,
                 "out": reviewing.out.name, "total": len(reviewing), "counts": reviewing.counts()}  # fmt: skip
 
     @router.post("/verdict", responses=problems(403, 404, 408, 413, 415, 422), openapi_extra=BODY)
@@ -65,10 +67,14 @@ def routes(reviewing: Reviewing) -> APIRouter:
         await asyncio.to_thread(reviewing.judge, given.number, given.verdict)
         return {"number": given.number, "verdict": given.verdict, "counts": reviewing.counts()}
 
-    @router.post("/undo", responses=problems(403, 409))
-    async def undo() -> dict[str, Any]:
-        """Take the last verdict back."""
-        number = await asyncio.to_thread(reviewing.undo)
+    @router.post("/undo", responses=problems(403, 404, 409, 422))
+    async def undo(
+        finding: Annotated[int | None, Query(description="Only the last verdict on this one.")] = None,
+    ) -> dict[str, Any]:
+        """Take the last verdict back, whoever gave it; or the last on a finding."""
+        if finding is not None:
+            check(reviewing, finding)
+        number = await asyncio.to_thread(reviewing.undo, finding)
         if number is None:
             raise Refusal(409, "undo", "there is no verdict left to take back")
         return {"number": number, "verdict": reviewing.verdicts[number], "counts": reviewing.counts()}

@@ -22,6 +22,7 @@ from manylabel.web.journal import Journal
 
 COLUMNS = ("finding", "image", "label", "verdict", "action", "time", "source")
 VERDICTS = ("accept", "reject", "unknown", "skip", "")
+WRITTEN = (".csv", ".changes.csv", ".major.csv", ".findings.csv")
 NEAR, WHERE = "near-identical to ", ", where it is "
 
 
@@ -48,7 +49,8 @@ class Reviewing:
         unlisted: as they were read, see `audits.corrected.audited`.
         out: the corrected labels to write; LABELS.corrected.csv beside the findings unless given.
 
-    Raises ManylabelError where findings and labels do not belong together.
+    Raises ManylabelError where findings and labels do not belong together, and where `out` or a file that goes beside
+    it is one of those that are read.
     """
 
     def __init__(self, path: Path, dataset: Dataset, *, unlisted: str = "absent", out: Path | None = None) -> None:
@@ -58,13 +60,18 @@ class Reviewing:
         self.table = LabelTable(audited.state, audited.names, audited.ids)
         findings.apply(self.table, self.findings)
         self.out = out or path.with_name(f"{dataset.source.stem or 'labels'}.corrected.csv")
-        if self.out.suffix != ".csv" or self.out.resolve() in (dataset.source.resolve(), path.resolve()):
-            raise ManylabelError(f"{self.out}: give a new .csv for the corrected labels; the original is never touched")
+        verdicts = path.with_suffix(".verdicts.csv")
+        written = {self.out.with_suffix(end).resolve() for end in WRITTEN}
+        if self.out.suffix != ".csv" or written & {one.resolve() for one in (dataset.source, path, verdicts)}:
+            raise ManylabelError(
+                f"{self.out}: give a new .csv for the corrected labels (--corrected NEW.csv); the original, the"
+                f" findings and their verdicts are never touched, and {', '.join(WRITTEN)} are all written"
+            )
         self.verdicts = [finding.verdict for finding in self.findings]
         self.history: list[tuple[int, str]] = []
         self.source = f"manylabel serve {metadata.version('manylabel')}"
         self._lock = threading.Lock()
-        self.journal = Journal(path.with_suffix(".verdicts.csv"), COLUMNS, "file of verdicts")
+        self.journal = Journal(verdicts, COLUMNS, "file of verdicts")
         self._replay()
 
     def __len__(self) -> int:
@@ -86,7 +93,7 @@ class Reviewing:
     def _replay(self) -> None:
         """Carry out what the journal holds."""
         for row in self.journal.rows():
-            number = int(row["finding"]) - 1 if row["finding"].isdigit() else -1
+            number = int(row["finding"]) - 1 if row["finding"].isdecimal() else -1
             known = self.findings[number] if 0 <= number < len(self) else None
             if known is None or (known.image, known.label) != (row["image"], row["label"]):
                 raise ManylabelError(
@@ -94,28 +101,37 @@ class Reviewing:
                     " review the findings it was made with"
                 )
             if row["action"] == "undo":
-                self.history = self.history[:-1]
+                self._forget(number)
             else:
                 self.history.append((number, self.verdicts[number]))
             self.verdicts[number] = row["verdict"] if row["verdict"] in VERDICTS else ""
 
     def judge(self, number: int, verdict: str) -> None:
-        """Keep a verdict, on the disk when this returns."""
+        """Keep a verdict, on the disk when this returns; the one that a finding has already is not kept twice."""
         with self._lock:
+            if self.verdicts[number] == verdict:
+                return
             self._keep(number, verdict, "verdict")
             self.history.append((number, self.verdicts[number]))
             self.verdicts[number] = verdict
 
-    def undo(self) -> int | None:
-        """Take the last verdict back, whoever gave it; the number of its finding, or None where none is left."""
+    def undo(self, number: int | None = None) -> int | None:
+        """Take the last verdict back, or the last on a finding; the number of its finding, None where none is left."""
         with self._lock:
-            if not self.history:
+            last = [one for one in self.history if number in (None, one[0])][-1:]
+            if not last:
                 return None
-            number, before = self.history[-1]
-            self._keep(number, before, "undo")
-            self.history.pop()
-            self.verdicts[number] = before
-            return number
+            found, before = last[0]
+            self._keep(found, before, "undo")
+            self._forget(found)
+            self.verdicts[found] = before
+            return found
+
+    def _forget(self, number: int) -> None:
+        """Take the last verdict on a finding out of the history; others may have been given since."""
+        place = next((k for k in reversed(range(len(self.history))) if self.history[k][0] == number), None)
+        if place is not None:
+            del self.history[place]
 
     def _keep(self, number: int, verdict: str, action: str) -> None:
         finding = self.findings[number]

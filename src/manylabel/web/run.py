@@ -84,6 +84,7 @@ def make_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
 
 def run(app: FastAPI, settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM; requests that were begun are answered before this returns."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged uploads: the log has a line a request, no more
     warnings.simplefilter("error", Image.DecompressionBombWarning)  # refused as all that is too large, not warned of
     listener = listen(settings)
     host, port = listener.getsockname()[:2]

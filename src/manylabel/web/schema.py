@@ -43,11 +43,16 @@ class Named(Strict):
 
 
 class Said(Strict):
-    """What the model says of an image; all classes in `probabilities`, the most probable first."""
+    """What the model says of an image; all classes in `probabilities`, the most probable first.
+
+    `own` is there where a hierarchy raised probabilities to those of classes below: what these classes have by
+    themselves, which is what their thresholds are held to.
+    """
 
     image: str
     labels: list[Named]
     probabilities: dict[str, Share]
+    own: dict[str, Share] | None = None
 
 
 class Failed(Strict):

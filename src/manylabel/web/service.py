@@ -24,6 +24,7 @@ from manylabel.web.body import Upload, gone
 from manylabel.web.counters import Counters
 from manylabel.web.feedback import Review
 from manylabel.web.refusal import Refusal, full
+from manylabel.web.room import Room
 from manylabel.web.settings import Settings
 
 MOST_EXPLAINING = 8
@@ -43,6 +44,7 @@ class Service:
         self.model, self.settings, self.counters = model, settings, counters
         self.review = Review(settings.review, settings.name) if settings.review else None
         self.explaining = self.fetching = 0
+        self.room = Room(settings.max_pixels)
         self.batcher: Batcher
         self.hands: ThreadPoolExecutor  # short work: headers, verdicts
         self.explainer: ThreadPoolExecutor
@@ -59,18 +61,19 @@ class Service:
         ):  # fmt: skip
             yield
 
-    def compute(self, batch: Sequence[bytes]) -> list[Any]:
-        """Of each image its logits (C,), or the Refusal of one that cannot be decoded."""
-        outcomes: list[Any] = [self._read(data) for data in batch]
+    def compute(self, batch: Sequence[tuple[bytes, int]]) -> list[Any]:
+        """Of each image, its bytes and pixels, the logits (C,), or the Refusal of one that cannot be decoded."""
+        outcomes: list[Any] = [self._read(data, pixels) for data, pixels in batch]
         good = [place for place, outcome in enumerate(outcomes) if not isinstance(outcome, Refusal)]
         if good:
             for place, row in zip(good, self.model.scores([outcomes[place] for place in good])):
                 outcomes[place] = row
         return outcomes
 
-    def _read(self, data: bytes) -> Any:
+    def _read(self, data: bytes, pixels: int) -> Any:
         try:
-            return pictures.prepared(self.model, data)
+            with self.room.taken(pixels):
+                return pictures.prepared(self.model, data)
         except DamagedImage as problem:
             return Refusal(422, "damaged", str(problem))
 
@@ -82,7 +85,9 @@ class Service:
         if not good:
             return self.answer(uploads, [], choice)
         try:
-            job = self.batcher.submit([u.data for u in good], lambda outcomes: self.answer(uploads, outcomes, choice))
+            job = self.batcher.submit(
+                [(u.data, u.pixels) for u in good], lambda outcomes: self.answer(uploads, outcomes, choice)
+            )
         except Full:
             raise full(f"{len(self.batcher)} images wait already") from None
         for upload in uploads:
@@ -97,7 +102,7 @@ class Service:
         for upload in uploads:
             try:
                 if upload.refused is None:
-                    pictures.check(upload.data, self.settings)
+                    upload.pixels = pictures.check(upload.data, self.settings)
             except Refusal as refused:
                 upload.refused = refused
 
@@ -115,7 +120,8 @@ class Service:
             self.counters.error(one.kind)
         told = self.told(uploads, results, choice)
         self.counters.scored(len(uploads) - len(refused))
-        body = {"model": self.settings.name, "predictions": [prediction.as_dict() for prediction in told]}
+        entries = [{**one.as_dict(), **self.raised(one, result)} for one, result in zip(told, results)]
+        body = {"model": self.settings.name, "predictions": entries}
         return json.dumps(body, ensure_ascii=False, allow_nan=False).encode("utf-8")
 
     def told(self, uploads: list[Upload], results: list[Any], choice: Choice) -> list[Prediction]:
@@ -127,6 +133,15 @@ class Service:
             Prediction(upload.name, error=result.detail) if isinstance(result, Refusal) else next(made)
             for upload, result in zip(uploads, results)
         ]
+
+    def raised(self, told: Prediction, result: Any) -> dict[str, dict[str, float]]:
+        """`own`: of each class that a hierarchy raised to one below, the probability that its threshold is held to."""
+        classes = self.model.classes
+        if not classes.pairs or isinstance(result, Refusal):
+            return {}
+        own = dict(zip(classes.names, np.asarray(sigmoid(classes.calibrated(result))).tolist()))
+        found = {name: round(own[name], 6) for name, p in told.probabilities.items() if own[name] < p}
+        return {"own": found} if found else {}
 
     async def awaited(self, future: Future[Any], request: Request) -> Any:
         """What `future` brings, unless time runs out or the client goes first."""
@@ -163,9 +178,9 @@ class Service:
 
         if upload.refused is not None:
             raise upload.refused
-        pictures.check(upload.data, self.settings)
         try:
-            photo = pictures.pixels(upload.data)
+            with self.room.taken(pictures.check(upload.data, self.settings)):
+                photo = pictures.pixels(upload.data)
         except DamagedImage as problem:
             raise Refusal(422, "damaged", str(problem)) from None
         heat = heat_maps(self.model, photo, [label])[0]

@@ -91,6 +91,9 @@ class Sieve:
             share = self.unknown / max(len(self.dataset.labels.names), 1)
             mask &= (share >= wanted.least_unknown) & (share <= wanted.most_unknown)
         if wanted.part:
+            parts = {str(part) or "none" for part in np.unique(self.dataset.split)}
+            if wanted.part not in parts:
+                raise ManylabelError(f"there is no part {wanted.part!r}.{did_you_mean(wanted.part, sorted(parts))}")
             mask &= self.dataset.split == ("" if wanted.part == "none" else wanted.part)
         if wanted.suspected:
             mask &= self._only(self.suspects)

@@ -13,9 +13,9 @@ export async function ask(path, { method = "GET", query = {}, body = null, as = 
   const given = Object.entries(query).filter(([, value]) => value !== "" && value != null && value !== false);
   const address = given.length ? `${path}?${new URLSearchParams(given)}` : path;
   for (let times = 0; ; times++) {
-    const answer = await reach(address, method, body, signal);
+    const used = token, answer = await reach(address, method, body, signal);
     if (answer.ok) return answer[as]();
-    if (answer.status === 401) await knock(token !== null);
+    if (answer.status === 401) { if (used === token) await knock(token !== null); } // else it was given meanwhile
     else if (answer.status === 503 && times < PATIENCE) await pause(1000 * (Number(answer.headers.get("retry-after")) || 1));
     else throw new Refused(answer.status, await detail(answer));
   }

@@ -17,8 +17,8 @@ async function start() {
     return fail(problem.message);
   }
   furnish();
-  grid = new Grid(at("grid"), { fetch: (start, many) => rows(start, many).then((found) => found.rows), fill, open: (place) => detail.open(place) });
-  const detail = new Detail(grid, (label) => { at("label").value = label; at("state").value = "present"; return sift(); });
+  grid = new Grid(at("grid"), { fetch: (start, many) => rows(start, many).then((found) => found.rows), fill, open: (place) => detail.open(place), fail: (problem) => fail(problem.message) });
+  const detail = new Detail(grid, async (label) => { at("label").value = label; at("state").value = "present"; await sift(); grid.stand(0); });
   await sift();
   document.documentElement.classList.add("ready");
   consult();

@@ -1,10 +1,11 @@
 // A card for each photograph: the picture with its heat map, and its labels.
-import { listed, unsure } from "./decide.js";
+import { listed, named, unsure } from "./decide.js";
 import { make, many, say } from "./dom.js";
 import { unwant, want } from "./heat.js";
 import { fitRow, makeRow } from "./rows.js";
 import { askGuarantee } from "./sending.js";
 
+const UNSHOWN = "This browser shows no such file; the server may read it all the same.", UNSEEN = "No picture";
 const BLOCK = 150; // rows that "show all" adds at a time
 
 export class Card {
@@ -44,7 +45,7 @@ export class Card {
     const alt = this.photo.file.name;
     const image = (kind) => make("img", { src: small.url, alt: kind, width: small.width, height: small.height });
     if (small) this.picture.style.setProperty("--aspect", small.width / small.height);
-    this.picture.replaceChildren(small ? image(alt) : make("span", { class: "wait" }, "This browser shows no such file; the server may read it all the same."));
+    this.picture.replaceChildren(small ? image(alt) : make("span", { class: "wait" }, this.photo.error ? UNSEEN : UNSHOWN));
     this.link.replaceChildren(small ? image(alt) : make("span", { class: "nothing" }, alt));
     this.heat = make("img", { class: "heat", alt: "", hidden: true });
     this.picture.append(this.heat);
@@ -60,7 +61,11 @@ export class Card {
     this.problem.textContent = photo.error || "";
     this.retry.hidden = !(photo.error && photo.again);
     this.tab.classList.toggle("broken", Boolean(photo.error));
-    if (photo.error) this.told.textContent = "Not read";
+    if (photo.error) {
+      this.told.textContent = "Not read";
+      const blank = this.picture.querySelector(".wait");
+      if (blank?.textContent === UNSHOWN) blank.textContent = UNSEEN;
+    }
     if (photo.error || !photo.probabilities) return;
     if (unsure(photo, view)) return void this.askFirst(view);
     const found = listed(photo, view, this.labels), present = found.filter((one) => one.decided);
@@ -70,12 +75,15 @@ export class Card {
     const left = found.length - shown.length;
     this.button.hidden = !left && !this.more;
     this.button.textContent = left ? `Show ${left > BLOCK ? `${BLOCK} more of ${left}` : `all (${left} more)`}` : "Show only what is decided";
-    this.told.textContent = present.length ? many(present.length, "label", "labels") : "No label reaches its threshold";
+    const total = named(photo, view, this.labels).length; // whatever is searched for
+    this.told.textContent = total ? many(total, "label", "labels") : view.least ? "No label is so probable" : "No label reaches its threshold";
+    if (view.search.trim() && !found.length) this.told.textContent += "; none of that name";
     if (!this.here || !shown.some((one) => one.name === this.here.name)) this.stand(shown.length ? this.rows.get(shown[0].name) : null);
   }
 
   async askFirst(view) {
     const { recall } = view.guarantee;
+    this.node.setAttribute("aria-busy", "true");
     try { await askGuarantee(this.photo, recall); } catch (problem) { this.complain(problem.message); this.photo.asked.set(recall, this.photo.decided); }
     if (this.view === view) this.fit(view);
   }

@@ -32,12 +32,16 @@ export class Detail {
     at("earlier").disabled = place === 0;
     at("following").disabled = place === this.grid.total - 1;
     try {
-      const entry = await this.grid.entry(place), whole = entry && (await ask(`/browse/row/${entry.row}`));
-      if (turn !== this.turn || !whole) return;
+      const entry = await this.grid.entry(place);
+      if (turn !== this.turn || !entry) return;
+      const whole = await ask(`/browse/row/${entry.row}`);
+      if (turn !== this.turn) return;
       this.draw(whole);
       say(`${whole.image}, ${place + 1} of ${this.grid.total}: ${whole.present.names.slice(0, 6).join(", ") || "no label"}.`);
     } catch (problem) {
-      if (turn === this.turn) at("detail-body").replaceChildren(make("p", { class: "warn", role: "alert" }, problem.message));
+      if (turn !== this.turn) return;
+      at("detail-name").textContent = `${place + 1} of ${this.grid.total}`;
+      at("detail-body").replaceChildren(make("p", { class: "warn", role: "alert" }, problem.message));
     }
   }
 

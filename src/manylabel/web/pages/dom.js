@@ -42,7 +42,9 @@ export function options(select, entries) {
 
 // On a phone what is shown comes before what it is sifted by.
 export function foldWhereNarrow() {
-  if (matchMedia("(max-width: 560px)").matches) document.querySelector("details.fold").open = false;
+  const narrow = matchMedia("(max-width: 560px)"), fold = () => { document.querySelector("details.fold").open = !narrow.matches; };
+  narrow.addEventListener("change", fold); // a phone that is turned: where it is wide nothing opens it by hand
+  fold();
 }
 
 // Call at most once a frame.

@@ -9,7 +9,7 @@ const looks = (file) => file.type.startsWith("image/") || ENDING.test(file.name)
 // Tell `take` of files, however they come.
 export function welcome(zone, inputs, take) {
   for (const input of inputs) {
-    input.addEventListener("change", () => { take([...input.files]); input.value = ""; });
+    input.addEventListener("change", () => { if (input.files.length) take([...input.files]); input.value = ""; });
   }
   let depth = 0;
   const over = (on) => zone.classList.toggle("over", on);
@@ -21,7 +21,7 @@ export function welcome(zone, inputs, take) {
     event.preventDefault();
     depth = 0;
     over(false);
-    take(await dropped(event.dataTransfer));
+    try { take(await dropped(event.dataTransfer)); } catch (problem) { take([], `What was dropped cannot be read: ${problem.message}`); }
   });
   addEventListener("paste", (event) => {
     const files = [...event.clipboardData.files].filter(looks);

@@ -4,9 +4,10 @@ import { clamp, make, soon } from "./dom.js";
 const PIECE = 100, KEPT = 80, GAP = 14, WORDS = 62, NARROW = 158, ROOM = 8e6; // browsers cut off what is much taller
 
 export class Grid {
-  // fetch(start, count) -> entries; fill(tile, entry) draws one and returns what undoes it; open(place) on a click.
-  constructor(node, { fetch, fill, open }) {
-    Object.assign(this, { node, fetch, fill, open, total: 0, here: 0, tiles: new Map(), pieces: new Map(), turn: 0 });
+  // fetch(start, count) -> entries; fill(tile, entry) draws one and returns what undoes it; open(place) on a click;
+  // fail(problem) where entries in sight do not come.
+  constructor(node, { fetch, fill, open, fail = () => {} }) {
+    Object.assign(this, { node, fetch, fill, fail, total: 0, here: 0, tiles: new Map(), pieces: new Map(), turn: 0 });
     this.draw = soon(() => this.fit());
     addEventListener("scroll", this.draw, { passive: true });
     new ResizeObserver(() => this.measure()).observe(node);
@@ -57,7 +58,7 @@ export class Grid {
   add(place) {
     const tile = make("button", { type: "button", class: "tile", "data-place": place });
     const item = make("div", { role: "listitem", class: "cell", "aria-setsize": this.total, "aria-posinset": place + 1 }, tile);
-    const entry = this.pieces.get(Math.floor(place / PIECE))?.[place % PIECE];
+    const entry = this.pieces.get(Math.floor(place / PIECE))?.[place % PIECE]; // a promise while it comes
     this.tiles.set(place, { item, tile, undo: entry ? this.fill(tile, entry) : null });
     const after = this.tiles.get(place + 1)?.item; // the order of the page is that of the data, for Tab and for ears
     if (after) this.node.insertBefore(item, after);
@@ -76,28 +77,35 @@ export class Grid {
     clearTimeout(this.waiting);
     const missing = [];
     for (let k = Math.floor(first / PIECE); k * PIECE < last; k++) if (!this.pieces.has(k)) missing.push(k);
-    if (missing.length) this.waiting = setTimeout(() => missing.forEach((k) => this.bring(k)), 70);
+    if (missing.length) this.waiting = setTimeout(() => missing.forEach((k) => this.bring(k).catch(this.fail)), 70);
   }
 
-  async bring(k) {
-    const { turn } = this;
-    if (this.pieces.has(k)) return;
-    this.pieces.set(k, null);
+  // The entries of a piece; who wants it while it comes waits for the same answer.
+  bring(k) {
+    const there = this.pieces.get(k);
+    if (there) return Promise.resolve(there);
+    const coming = this.fetched(k, this.turn);
+    this.pieces.set(k, coming);
+    return coming;
+  }
+
+  async fetched(k, turn) {
+    let entries;
     try {
-      const entries = await this.fetch(k * PIECE, PIECE);
-      if (turn !== this.turn) return;
-      this.pieces.set(k, entries);
-      for (const [place, one] of this.tiles) if (Math.floor(place / PIECE) === k) one.undo ??= this.fill(one.tile, entries[place % PIECE]);
-    } catch {
-      if (turn === this.turn) this.pieces.delete(k);
+      entries = await this.fetch(k * PIECE, PIECE);
+    } catch (problem) {
+      if (turn === this.turn) this.pieces.delete(k); // asked for again when it is next in sight
+      throw problem;
     }
+    if (turn !== this.turn) return entries;
+    this.pieces.set(k, entries);
+    for (const [place, one] of this.tiles) if (Math.floor(place / PIECE) === k && entries[place % PIECE]) one.undo ??= this.fill(one.tile, entries[place % PIECE]);
     while (this.pieces.size > KEPT) this.pieces.delete(this.pieces.keys().next().value);
+    return entries;
   }
 
   async entry(place) {
-    const k = Math.floor(place / PIECE);
-    if (!this.pieces.get(k)) await this.bring(k);
-    return this.pieces.get(k)?.[place % PIECE] ?? null;
+    return (await this.bring(Math.floor(place / PIECE)))[place % PIECE] ?? null;
   }
 
   walk(event) {
@@ -111,6 +119,7 @@ export class Grid {
 
   // Bring a tile into sight and give it the keyboard.
   stand(place) {
+    if (!this.total) return;
     const before = this.here;
     this.here = clamp(place, 0, Math.max(this.total - 1, 0));
     const y = Math.floor(this.here / this.columns) * this.step, [, top] = this.top;

@@ -1,8 +1,8 @@
 // The page of photographs: what comes in, how it is shown, what goes out.
 import { arrive, ask } from "./api.js";
 import { Card } from "./cards.js";
-import { decided } from "./decide.js";
-import { at, bytes, count, many, options, percent, say, soon } from "./dom.js";
+import { named } from "./decide.js";
+import { at, bytes, count, foldWhereNarrow, many, options, percent, say, soon } from "./dom.js";
 import { thumbnail, welcome } from "./files.js";
 import { saveCsv, saveJson } from "./save.js";
 import { predict } from "./sending.js";
@@ -22,6 +22,7 @@ async function start() {
   at("limits").textContent = `They are sent to this server and nowhere else; up to ${bytes(about.limits.image_bytes)} each.`;
   if (!about.verdicts) at("unkept").textContent = "Thumbs are not kept: start the server with --review FILE to keep them.";
   promises();
+  foldWhereNarrow();
   listen();
   welcome(at("drop"), [at("files"), at("camera")], take);
   document.documentElement.classList.add("ready");
@@ -29,14 +30,14 @@ async function start() {
 
 function fail(words) {
   at("failed").textContent = words;
-  at("failed").hidden = false;
+  at("failed").hidden = !words;
 }
 
 // The recalls that can be guaranteed, in steps that make a difference.
 function promises() {
   const offered = about.guarantee.filter(({ recall }) => Math.round(100 * recall) % 5 === 0 || recall > 0.95);
   at("guarantee-field").hidden = !offered.length;
-  options(at("guarantee"), [["", "as the model was tuned"], ...offered.reverse().map(({ recall }) => [recall, `finds ${Math.round(100 * recall)} % of labels, guaranteed`])]);
+  options(at("guarantee"), [["", "as tuned"], ...offered.reverse().map(({ recall }) => [recall, `finds ${Math.round(100 * recall)} %, guaranteed`])]);
 }
 
 function listen() {
@@ -69,7 +70,8 @@ function read() {
   document.documentElement.style.setProperty("--heat-share", at("heat").value / 100);
 }
 
-async function take(files) {
+async function take(files, problem = "There is no photograph in what was dropped.") {
+  fail(files.length ? "" : problem);
   if (!files.length) return;
   const fresh = files.map((file) => ({ file, number: numbers++, asked: new Map(), error: null }));
   for (const photo of fresh) {
@@ -82,8 +84,10 @@ async function take(files) {
   furnish();
   predict(fresh, about.limits, told);
   for (const photo of fresh) { // one after the other: a phone has little memory
+    if (photo.gone) continue;
     photo.small = await thumbnail(photo.file);
     if (!photo.gone) photo.card.show(photo.small);
+    else if (photo.small) URL.revokeObjectURL(photo.small.url);
   }
 }
 
@@ -117,10 +121,10 @@ const draw = soon(() => {
 function furnish() {
   const read = photos.filter((photo) => photo.probabilities), wrong = photos.filter((photo) => photo.error).length;
   document.body.classList.toggle("some", photos.length > 0);
-  for (const id of ["controls", "bar"]) at(id).hidden = !photos.length;
+  for (const id of ["settings", "controls", "bar"]) at(id).hidden = !photos.length;
   at("strip").hidden = photos.length < 2;
   at("unkept").hidden = !photos.length || !at("unkept").textContent;
-  const total = read.reduce((sum, photo) => sum + decided(photo, view, labels).size, 0), waiting = photos.length - read.length - wrong;
+  const total = read.reduce((sum, photo) => sum + named(photo, view, labels).length, 0), waiting = photos.length - read.length - wrong;
   const words = [many(photos.length, "photograph", "photographs"), many(total, "label", "labels"), ...(waiting ? [`${count(waiting)} waiting`] : []), ...(wrong ? [`${count(wrong)} not read`] : [])];
   at("summary").textContent = words.join(" · ");
 }

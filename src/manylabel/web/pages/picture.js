@@ -38,8 +38,7 @@ async function load({ image, address, stop, place }) {
     if (image.dataset.address === address) image.src = found.url;
   } catch (problem) {
     if (problem.name === "AbortError") return;
-    if (image.dataset.address !== address) return;
-    if (!place) return;
+    if (image.dataset.address !== address || !place?.contains(image)) return; // another picture stands there by now
     place.classList.add("broken");
     place.dataset.why = problem.message;
   }

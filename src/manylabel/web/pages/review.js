@@ -5,7 +5,8 @@ import { show } from "./picture.js";
 
 const KEYS = { a: "accept", r: "reject", n: "unknown", s: "skip" }, DONE = { accept: "accepted", reject: "rejected", unknown: "unknown", skip: "skipped", "": "no verdict" };
 const SIFTS = ["search", "label", "category", "severity", "seen"], AHEAD = 50;
-let list = [], matching = 0, here = 0, more = true, busy = Promise.resolve();
+let list = [], matching = 0, here = 0, last = -1, more = true, ended = false, busy = Promise.resolve();
+const given = []; // the findings judged on this page, the last at the end: others may review at the same time
 
 async function start() {
   try {
@@ -22,7 +23,7 @@ async function start() {
     return fail(problem.message);
   }
   listen();
-  await sift();
+  await queue(sift);
   document.documentElement.classList.add("ready");
 }
 
@@ -33,16 +34,17 @@ function fail(words) {
 
 function listen() {
   foldWhereNarrow();
-  for (const id of SIFTS) at(id).addEventListener("input", later(sift, id === "search" ? 200 : 0));
+  for (const id of SIFTS) at(id).addEventListener("input", later(() => queue(sift), id === "search" ? 200 : 0));
   at("controls").addEventListener("submit", (event) => event.preventDefault());
-  for (const button of document.querySelectorAll("[data-verdict]")) button.onclick = () => queue(() => judge(button.dataset.verdict));
+  for (const button of document.querySelectorAll("[data-verdict]")) button.onclick = () => queue(() => judge(button.dataset.verdict, true));
   at("back").onclick = () => queue(() => go(here - 1));
   at("on").onclick = () => queue(() => go(here + 1));
   at("undo").onclick = () => queue(undo);
   at("save").onclick = () => queue(save);
   addEventListener("keydown", (event) => {
-    if (typing(event) || event.repeat && KEYS[event.key]) return;
-    const verdict = KEYS[event.key.toLowerCase()], by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const verdict = KEYS[event.key.toLowerCase()];
+    if (typing(event) || (event.repeat && verdict)) return;
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (verdict && list.length) queue(() => judge(verdict));
     else if (by) queue(() => go(here + by));
     else if (event.key.toLowerCase() === "u") queue(undo);
@@ -59,46 +61,70 @@ function queue(work) {
 
 async function sift() {
   at("finding").setAttribute("aria-busy", "true");
-  [list, here, more] = [[], 0, true];
-  try { await load(); } catch (problem) { fail(problem.message); }
-  draw();
-  at("finding").removeAttribute("aria-busy");
+  [list, here, last, more, ended] = [[], 0, -1, true, false];
+  sifted = Object.fromEntries(SIFTS.map((id) => [id, at(id).value.trim()]));
+  try { await load(); } finally {
+    draw();
+    at("finding").removeAttribute("aria-busy");
+  }
 }
 
+let sifted = {};
 async function load() {
   if (!more) return;
-  const query = Object.fromEntries(SIFTS.map((id) => [id, at(id).value.trim()]));
-  const asked = JSON.stringify(query), found = await ask("/review/findings", { query: { ...query, after: list.length ? list.at(-1).number : -1, count: AHEAD } });
-  if (asked !== JSON.stringify(Object.fromEntries(SIFTS.map((id) => [id, at(id).value.trim()])))) return;
-  list.push(...found.findings);
-  if (list.length === found.findings.length) matching = found.matching;
+  const found = await ask("/review/findings", { query: { ...sifted, after: last, count: AHEAD } });
+  if (last < 0) matching = found.matching;
+  last = found.findings.at(-1)?.number ?? last;
   more = found.findings.length === AHEAD;
+  const there = new Set(list.map((finding) => finding.number)); // one that was taken back may be there already
+  list.push(...found.findings.filter((finding) => !there.has(finding.number)));
 }
 
 async function go(place) {
   if (place >= list.length - 5) await load();
-  if (place >= list.length && list.length) say("That was the last one.");
+  ended = place >= list.length && list.length > 0;
+  if (ended) say("That was the last one.");
   here = Math.min(Math.max(place, 0), Math.max(list.length - 1, 0));
   draw();
 }
 
-async function judge(verdict) {
+// A click on the verdict that is given takes it away; a key does not, since who types fast would lose the last one.
+async function judge(verdict, clicked = false) {
   const finding = list[here];
   if (!finding) return;
-  const wanted = finding.verdict === verdict ? "" : verdict;
-  const told = await send("/review/verdict", { number: finding.number, verdict: wanted });
-  finding.verdict = wanted;
-  tally(told.counts);
+  const wanted = clicked && finding.verdict === verdict && !ended ? "" : verdict;
+  if (finding.verdict !== wanted) {
+    const told = await send("/review/verdict", { number: finding.number, verdict: wanted });
+    finding.verdict = wanted;
+    given.push(finding.number);
+    tally(told.counts);
+  }
   say(`${finding.label}: ${DONE[wanted]}.`);
   if (wanted) await go(here + 1);
   else draw();
 }
 
+// What was done on this page first, then what was done before it was opened.
 async function undo() {
-  const told = await ask("/review/undo", { method: "POST" });
+  let told = null;
+  while (!told) {
+    const finding = given.pop();
+    try {
+      told = await ask("/review/undo", { method: "POST", query: { finding } });
+    } catch (problem) {
+      if (problem.status === 409 && finding !== undefined) continue; // somebody else took it back
+      if (finding !== undefined) given.push(finding);
+      throw problem;
+    }
+  }
   const place = list.findIndex((finding) => finding.number === told.number);
   if (place >= 0) [list[place].verdict, here] = [told.verdict, place];
-  else { list.splice(here, 0, await ask(`/review/finding/${told.number}`)); matching++; }
+  else {
+    const taken = await ask(`/review/finding/${told.number}`);
+    list.splice(here, 0, taken);
+    matching++;
+  }
+  ended = false;
   tally(told.counts);
   draw();
   say(`Taken back: ${list[here].label} of ${list[here].image} is ${DONE[told.verdict]}.`);
@@ -121,7 +147,7 @@ function draw() {
   at("finding").hidden = !finding;
   at("nothing").hidden = Boolean(finding);
   at("nothing").textContent = at("progress").max > 1 || at("search").value ? "No finding of that kind." : "There are no findings.";
-  at("place").textContent = finding ? `${count(here + 1)} of ${count(Math.max(matching, list.length))}` : "";
+  at("place").textContent = finding ? `${count(here + 1)} of ${count(Math.max(matching, list.length))}${ended ? ": that was the last one" : ""}` : "";
   at("back").disabled = here === 0;
   at("on").disabled = here >= list.length - 1 && !more;
   if (!finding) return;

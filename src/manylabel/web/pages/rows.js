@@ -28,17 +28,19 @@ function thumb(row, verdict, about) {
 }
 
 // Fit a row to what is listed now.
-export function fitRow(row, { p, cut, label, decided }) {
+export function fitRow(row, { p, alone, cut, label, decided }) {
   row.p = p;
+  Object.assign(row.node.dataset, { probability: p, threshold: cut });
   row.node.classList.toggle("decided", decided);
   row.fill.style.width = `${100 * p}%`;
   row.cut.style.left = `${100 * cut}%`;
   row.share.textContent = percent(p);
-  const above = label.ancestors.length ? `a kind of ${label.ancestors.join(", ")}` : "";
-  row.button.querySelector("small").textContent = above;
+  const above = label.ancestors.length ? [`a kind of ${label.ancestors.join(", ")}`] : [];
+  const raised = alone < p ? [`${percent(alone)} by itself`] : [];
+  row.button.querySelector("small").textContent = [...above, ...raised].join("; ");
   const seen = label.train_positives == null ? "" : `; ${label.train_positives.toLocaleString("en")} training images`;
   row.button.title = [...(label.aliases.length ? [`also ${label.aliases.join(", ")}`] : []), `threshold ${percent(cut)}${seen}`].join("; ");
-  row.button.setAttribute("aria-label", `${row.name}, ${percent(p)}, ${decided ? "present" : "not decided present"}, threshold ${percent(cut)}. Heat map`);
+  row.button.setAttribute("aria-label", `${row.name}, ${percent(p)}, ${decided ? "present" : "not decided present"}, ${raised.map((words) => `${words}, `).join("")}threshold ${percent(cut)}. Heat map`);
 }
 
 // The same verdict again takes it back.
@@ -51,10 +53,8 @@ async function judge(row, verdict) {
     row.photo.digest ??= sha256(await row.photo.file.arrayBuffer());
     await send("/feedback", { image: row.photo.file.name || "photograph", sha256: await row.photo.digest, label: row.name, verdict: wanted ?? "undo", probability: row.p });
     row.verdict = wanted;
-    row.node.classList.remove("refused");
     say(wanted ? `${row.name} marked ${WORDS[wanted]}.` : `${row.name}: verdict taken back.`);
   } catch (problem) {
-    row.node.classList.add("refused");
     row.photo.card.complain(`The verdict on ${row.name} was not kept: ${problem.message}`);
   }
   row.thumbs.forEach((button, k) => button.setAttribute("aria-pressed", String(row.verdict === ["up", "down"][k])));

@@ -1,11 +1,6 @@
 // What is shown, as files: JSON as /predict answers, and the CSV of `manylabel predict --csv`.
-import { decided, threshold } from "./decide.js";
+import { named, threshold } from "./decide.js";
 import { download } from "./dom.js";
-
-const named = (photo, view, labels) => {
-  const present = decided(photo, view, labels);
-  return [...photo.probabilities].filter(([name, p]) => present.has(name) && p >= view.least);
-};
 
 function entry(photo, view, labels) {
   const image = photo.file.name;
@@ -16,7 +11,8 @@ function entry(photo, view, labels) {
     if (label.aliases.length) told.aliases = label.aliases;
     return told;
   });
-  return { image, labels: found, probabilities: Object.fromEntries(photo.probabilities) };
+  const own = photo.own.size ? { own: Object.fromEntries(photo.own) } : {};
+  return { image, labels: found, probabilities: Object.fromEntries(photo.probabilities), ...own };
 }
 
 const done = (photos) => photos.filter((photo) => photo.error || photo.probabilities);

@@ -40,11 +40,12 @@ async function together(some) {
   if (!wanted.length) return;
   try {
     const answer = await post(wanted.map(({ photo }) => photo));
-    wanted.forEach(({ photo, told }, k) => { hear(photo, answer.predictions[k], answer.model); told(photo); });
+    wanted.forEach(({ photo, told }, k) => { hear(photo, answer.predictions[k]); told(photo); });
   } catch (problem) {
     // One file that fails may take the others of its request with it: each is then asked alone.
-    if (wanted.length > 1 && problem.status >= 400 && problem.status < 500) for (const one of wanted) await together([one]);
-    else wanted.forEach(({ photo, told }) => { photo.error = problem.message; photo.again = problem.status === 0 || problem.status >= 500; told(photo); });
+    const again = [0, 408].includes(problem.status) || problem.status >= 500;
+    if (wanted.length > 1 && !again) for (const one of wanted) await together([one]);
+    else wanted.forEach(({ photo, told }) => { Object.assign(photo, { error: problem.message, again }); told(photo); });
   }
 }
 
@@ -54,13 +55,13 @@ function post(photos, query = {}) {
   return ask("/predict", { method: "POST", body, query });
 }
 
-function hear(photo, said, model) {
+function hear(photo, said) {
   photo.error = said.error || null;
   photo.again = false;
   if (said.error) return;
-  photo.model = model;
-  photo.said = said;
-  photo.probabilities = new Map(Object.entries(said.probabilities));
+  // Names such as "7" come out of JSON before all others, whatever their place there.
+  photo.probabilities = new Map(Object.entries(said.probabilities).sort(([, a], [, b]) => b - a));
+  photo.own = new Map(Object.entries(said.own || {}));
   photo.decided = new Set(said.labels.map((label) => label.name));
 }
 
