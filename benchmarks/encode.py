@@ -3,7 +3,7 @@
     python benchmarks/encode.py [FOLDER_OF_IMAGES] [--images 512] [--repeats 5]
 
 The bare backbone runs on images already decoded and in memory, in two ways: as a plain loop over batches of 32 on all
-threads ("loop"), and as `encode` runs it, batches of 8 side by side with one thread each ("side by side"). The ratio is
+threads ("loop"), and as `encode` runs it, batches of 4 side by side with one thread each ("side by side"). The ratio is
 end to end over the better of the two in the same precision. Variants take turns, so that a change in the machine's load
 meets all of them; medians and quartiles are written to benchmarks/results/encode.csv.
 """

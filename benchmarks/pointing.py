@@ -34,6 +34,7 @@ from results import write
 ROOT = Path(__file__).resolve().parents[1]
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "cprfl": ("cprfl", {}),
+    "cprfl + kernel": ("cprfl", {"anchor": "kernel", "mixup": 1.0}),
     "mldecoder": ("mldecoder", {}),
     "linear": ("linear", {}),
     "ridge": ("ridge", {}),

@@ -29,7 +29,9 @@ Photo = str | Path | bytes | Image.Image | NDArray[np.uint8]
 PLAIN = Choice()
 Answer = TypeVar("Answer")
 Work = Callable[[Sequence[Photo]], Sequence[Answer]]
-BATCH = 8  # images a worker takes at once: the maps of more do not fit a core's cache
+BATCH = (
+    4  # images a worker takes at once: the maps of more fit no cache, and glibc gives and takes 32 MiB anew each time
+)
 
 
 class ScoresImages(Protocol):

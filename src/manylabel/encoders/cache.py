@@ -88,7 +88,7 @@ def encode(
     Arguments:
         paths: N image files.
         folder: of the cache; None takes the variable MANYLABEL_CACHE, else ~/.cache/manylabel.
-        batch_size: images per forward pass, by default 8, and 64 on CUDA; it changes no result beyond rounding.
+        batch_size: images per forward pass, by default 4, and 64 on CUDA; it changes no result beyond rounding.
         progress: whether to show a bar with rate and time left (on stderr).
         precision: "float32" or "bfloat16" of the forward pass. Features are stored as float16.
 
@@ -106,7 +106,7 @@ def encode(
             if h and h not in store.index:
                 missing.setdefault(h, file)
         if missing:
-            bad = fill(store, runner, missing, batch_size or (64 if runner.device == "cuda" else 8), progress=progress)
+            bad = fill(store, runner, missing, batch_size or (64 if runner.device == "cuda" else 4), progress=progress)
             errors |= {row: bad[h] for row, h in enumerate(hashes) if h in bad}
             store.refresh()
     rows = store.rows(hashes)
