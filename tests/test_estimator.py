@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import manylabel
 from drawn import photographs
 from manylabel import MultiLabelClassifier
+from manylabel.encoders.cache import Cached
 from manylabel.labels import ManylabelError
 from manylabel.metrics import evaluate
 from test_run import run
@@ -30,7 +31,6 @@ NOT_PASSED = {
     "check_decision_proba_consistency": ONE,
     "check_classifier_not_supporting_multiclass": ONE,
     "check_classifiers_regression_target": ONE,
-    "check_supervised_y_no_nan": "NaN in y is a label nobody knows, not a mistake",
     "check_classifier_multioutput": "classes_ are the names, not 0 and 1; thresholds are chosen, not at 0",
 }
 
@@ -199,3 +199,46 @@ def test_importing_the_package_brings_neither_torch_nor_scikit_learn():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
     with pytest.raises(AttributeError, match="no attribute"):
         manylabel.MultiLabel  # noqa: B018
+
+
+def test_a_score_is_by_the_names_of_columns():
+    from manylabel.labels import LabelTable
+
+    X, y = toy(60, hidden=0)
+    names = ("a", "b", "c")
+    found = MultiLabelClassifier(random_state=0, names=names).fit(X, y)
+    state, turned = np.where(y == 1, 1, -1).astype(np.int8), (2, 0, 1)
+    ids = tuple(map(str, range(60)))
+    table = LabelTable(state[:, turned], tuple(names[c] for c in turned), ids)
+    assert found.score(X, table) == found.score(X, y)
+
+
+def test_what_cannot_be_trained_on_or_saved_is_said(tmp_path):
+    X, y = toy(40)
+    found = MultiLabelClassifier(random_state=0)
+    for bad, labels, said in (
+        (X, np.full_like(y, np.nan), "no known label"), ("a.jpg", y, "paths of photographs as a list"),
+        ([["a.jpg"], ["b.jpg"]], y, "paths of photographs as a list"),
+        (np.zeros((40, 8, 8), np.uint8), y, "looks like grey images"),
+    ):  # fmt: skip
+        with pytest.raises(ManylabelError, match=said):
+            found.fit(bad, labels)
+    (tmp_path / "precious.txt").write_text("x")
+    found.fit(X, y)
+    for place in (tmp_path, tmp_path / "precious.txt"):
+        with pytest.raises(ManylabelError, match="holds other things"):
+            found.save(place)
+    assert [f.name for f in tmp_path.iterdir()] == ["precious.txt"]
+    found.save(found.save(tmp_path / "new"))  # its own may be written anew
+
+
+def test_patches_are_read_from_the_cache_as_they_are_needed(files, named, monkeypatch):
+    asked = []
+    whole = Cached.grid
+    monkeypatch.setattr(Cached, "grid", lambda self, rows: asked.append(len(np.atleast_1d(rows))) or whole(self, rows))
+    options = {"train": {"epochs": 1, "batch_size": 4}}
+    for method, reads in (("ridge", False), ("mldecoder", True)):
+        made = MultiLabelClassifier(method, image_size=64, options={} if method == "ridge" else options)
+        made.fit(files, named)
+        assert bool(asked) == reads
+    assert max(asked) < len(files)

@@ -63,3 +63,24 @@ def test_sparse_and_tables_and_truth():
 def test_what_cannot_be_understood_is_named(y, options, said):
     with pytest.raises(ManylabelError, match=said):
         table_of(y, **options)
+
+
+class Numbered(Frame):
+    columns = (0, 1)
+
+
+def test_columns_are_taken_by_their_names():
+    for y in (Frame(), table_of(Frame())):
+        table = table_of(y, names=["dog", "cat"])
+        assert (table.names, table.state.tolist()) == (("dog", "cat"), [row[::-1] for row in STATE])
+        with pytest.raises(ManylabelError, match=r"column 'cat', which is no class.*Did you mean 'cats'"):
+            table_of(y, names=["cats", "dog"])
+        with pytest.raises(ManylabelError, match="no column 'cow'"):
+            table_of(y, names=["cat", "dog", "cow"])
+    assert table_of(Numbered(), names=["a", "b"]).state.tolist() == STATE  # numbered columns have no names
+    assert table_of(Numbered()).names == ("class 0", "class 1")
+
+
+def test_rows_may_be_arrays_of_names_or_missing_as_pandas_says_it():
+    rows = [np.array(["cat"]), np.array([]), ("dog", "cat"), float("nan")]
+    assert table_of(rows).state.tolist() == [[1, -1], [-1, -1], [1, 1], [0, 0]]

@@ -32,7 +32,7 @@ from manylabel.parts.files import write_json
 from manylabel.parts.settings import Settings
 from manylabel.runfolder import fit_decisions, model_config
 from manylabel.scores import ScoreFile
-from manylabel.seen import Seen, encoded, photos_of
+from manylabel.seen import Seen, encoded, holds_text, photos_of
 from manylabel.targets import table_of
 
 SECTIONS = ("method", "train")
@@ -94,6 +94,8 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
             raise ManylabelError(f"X has {len(found)} rows and y has {len(table)}: inconsistent numbers of samples")
         if not 0 <= self.validation < 1:
             raise ManylabelError(f"validation is a share of the rows in [0, 1), got {self.validation}")
+        if not table.known.any():
+            raise ManylabelError("y has no known label: all of it is NaN or -1")
         if len(table) < 2:
             raise ManylabelError(f"training needs more than n_samples = {len(table)}")
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
@@ -118,7 +120,7 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         settings = configuration.fill(Settings, {**sections["train"], "seed": seed}, "train")
         torch.manual_seed(seed)
         method = module.build(own, vocabulary, found.width)
-        train, val = (found.source(rows, table) for rows in (np.flatnonzero(~held), np.flatnonzero(held)))
+        train, val = (found.source(np.flatnonzero(r), table, grid=method.needs_grid) for r in (~held, held))
         outcome = getattr(module, "train", loop.fit)(method, train, val if len(val) else None, settings)
         self._method = method.eval()
         scored = self._scored(val, table, held) if len(val) else None
@@ -208,6 +210,10 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
         read it."""
         check_is_fitted(self, "classes_")
         folder = Path(folder)
+        if folder.exists() and not (
+            folder.is_dir() and ((folder / "config.json").exists() or not any(folder.iterdir()))
+        ):
+            raise ManylabelError(f"{folder} holds other things; choose another folder, or an empty one")
         if self.model_ is not None:
             return self.model_.save_pretrained(folder)
         write_tensors(folder / "model.safetensors", dict(self._method.state_dict()))
@@ -217,7 +223,10 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """A fitted estimator of what `save` wrote, of a run or model folder, or of an .onnx file."""
+        """A fitted estimator of what `save` wrote, of a run or model folder, or of an .onnx file.
+
+        Of its parameters only `method`, `encoder` and `image_size` are known: set the others before fitting it anew.
+        """
         folder = Path(folder)
         if folder.suffix != ".onnx" and (config := read_folder(folder)[0]).get("encoder", {}).get("name") is None:
             return cls._of_features(folder, config)
@@ -252,11 +261,15 @@ class MultiLabelClassifier(ClassifierMixin, BaseEstimator):
     def _features(self, X: Any, *, fitting: bool) -> Seen:
         """What X is: photographs, which are encoded, or features."""
         photos = photos_of(X)
+        if photos is None and holds_text(X):
+            raise ManylabelError("X holds text, and features are numbers; give paths of photographs as a list of them")
         if photos is not None and fitting:
             return encoded(photos, encoders.load(self.encoder, image_size=self.image_size))
         if photos is not None:
             raise ManylabelError("this estimator was fitted to features; X holds photographs")
         if getattr(X, "ndim", 2) == 3:
+            if X.dtype == np.uint8:
+                raise ManylabelError(f"X of {X.shape} uint8 looks like grey images, or like one: give (N, H, W, 3)")
             array = validate_data(self, X, reset=fitting, allow_nd=True, ensure_2d=False, dtype=np.float32)
             return Seen(torch.from_numpy(array), torch.from_numpy(array).mean(1))
         array = validate_data(self, X, reset=fitting, dtype=np.float32)

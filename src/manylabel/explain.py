@@ -2,8 +2,8 @@
 
 The kinds:
 
-* `own`: the method's own evidence. CPRFL's attention of a class's prompt on the patches; ML-Decoder's of its query;
-  of linear classifiers (`linear`, `ridge`) each patch's share of the logit.
+* `own`: the method's own evidence. CPRFL's attention of a class's prompt on the patches, and its anchor's shares;
+  ML-Decoder's attention of its query; of `linear`, `ridge` and `kernel_ridge` each patch's share of the logit.
 * `gradient`: the patches times the gradient of the logit by them (Grad-CAM); for every method trained here.
 * `occlusion`: the fall of the logit where a grey square covers the image; for every model, .onnx files included.
 * `auto`: `own` where the method has it, else `gradient` where there is torch, else `occlusion`.
@@ -61,18 +61,26 @@ def heat_maps(model: Model, image: Photo, names: Sequence[str], *, kind: str = "
     >>> maps.shape, maps[0, 0, 6:].tolist(), maps[0, 7].max().item()
     ((1, 8, 8), [1.0, 1.0], 0.0)
     """
+    return heat_maps_and_kind(model, image, names, kind=kind, contrast=contrast)[0]
+
+
+def heat_maps_and_kind(
+    model: Model, image: Photo, names: Sequence[str], *, kind: str = "auto", contrast: bool = False
+) -> tuple[Maps, str]:
+    """As `heat_maps`, and which kind they are where "auto" left it open."""
     check_kind(kind)
     wanted = [position(model.classes, name) for name in names]
     prepared = model.read(image)
     decided = np.flatnonzero(model.classes.decide(model.scores([prepared]))[0]).tolist() if contrast else []
     others = [rivals(model.classes, decided, column) for column in wanted]
     columns = sorted({*wanted, *(c for some in others for c in some)})
-    maps = dict(zip(columns, normalised(evidence(model, prepared, columns, kind))))
+    raw, kind = evidence(model, prepared, columns, kind)
+    maps = dict(zip(columns, normalised(raw)))
     found = [maps[c] - np.mean([maps[o] for o in some], axis=0) if some else maps[c] for c, some in zip(wanted, others)]
     stacked = normalised(np.stack(found)) if found else np.zeros((0, 1, 1))
     if model.network.resize != "squash":
         stacked = unprepared(stacked, opened(image).size, model.network.resize)
-    return stacked.astype(np.float32)
+    return stacked.astype(np.float32), kind
 
 
 def check_kind(kind: str) -> None:
@@ -96,8 +104,10 @@ def rivals(classes: Classes, decided: Sequence[int], column: int) -> list[int]:
     return [c for c in decided if classes.names[c] not in kin]
 
 
-def evidence(model: Model, prepared: NDArray[np.uint8], columns: list[int], kind: str) -> NDArray[np.float64]:
-    """(K, h, w) of the classes `columns`, on any scale; below 0 speaks against."""
+def evidence(
+    model: Model, prepared: NDArray[np.uint8], columns: list[int], kind: str
+) -> tuple[NDArray[np.float64], str]:
+    """(K, h, w) of the classes `columns`, on any scale, below 0 speaks against; and the kind, which is not "auto"."""
     network = cast(Any, model.network)
     if hasattr(network, "head") and kind != "occlusion":
         from manylabel.explaining import evidence as asked
@@ -105,12 +115,12 @@ def evidence(model: Model, prepared: NDArray[np.uint8], columns: list[int], kind
         features = asked.features_of(network, prepared)
         kind = asked.chosen(network, features) if kind == "auto" else kind
         if kind == "own":
-            return asked.own(network, features)[columns]
+            return asked.own(network, features)[columns], kind
         if kind == "gradient":
-            return asked.gradient(network, features, columns)
+            return asked.gradient(network, features, columns), kind
     elif kind not in ("auto", "occlusion"):  # a file for ONNX Runtime, which only scores
         raise ManylabelError(f"only a run or model folder has the kind {kind}: take the kind occlusion")
-    return falls(network.scores, prepared)[columns]
+    return falls(network.scores, prepared)[columns], "occlusion"
 
 
 def normalised(maps: NDArray[np.floating]) -> NDArray[np.float64]:

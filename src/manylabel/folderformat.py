@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from manylabel.labels import ManylabelError
+from manylabel.labels import ManylabelError, did_you_mean
 
 FORMAT = 2
 Json = dict[str, Any]
@@ -19,8 +19,12 @@ Json = dict[str, Any]
 def read(folder: Path) -> tuple[Json, Json]:
     """config.json and labels.json of a folder, as the newest version writes them.
 
-    Raises ManylabelError where one is missing or damaged, and where they were written by a newer manylabel.
+    Raises ManylabelError where the folder or one of them is missing or damaged, and where they were written by a newer
+    manylabel.
     """
+    if not folder.exists():
+        near = did_you_mean(folder.name, [f.name for f in folder.parent.iterdir()] if folder.parent.is_dir() else [])
+        raise ManylabelError(f"there is no run or model {folder}.{near}")
     missing = [name for name in ("config.json", "labels.json") if not (folder / name).is_file()]
     if missing:
         raise ManylabelError(f"{folder} holds no finished run and no model: it has no {' and no '.join(missing)}")

@@ -13,21 +13,25 @@ from PIL import Image
 
 from manylabel import encoders
 from manylabel.data.images import DamagedImage, to_array
-from manylabel.encoders.cache import Runner, encode, single_threads, to_half
+from manylabel.encoders.cache import Cached, Runner, encode, single_threads, to_half
 from manylabel.labels import LabelTable, ManylabelError
-from manylabel.loops.sources import ArraySource, Source
+from manylabel.loops.sources import ArraySource, FeatureSource, Source
 from manylabel.model import cores, opened
 from manylabel.parts.batch import Features
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Features of N rows: grid (N, P, D) and pooled (N, D), and the encoder that made them of photographs."""
+    """Features of N rows: grid (N, P, D) and pooled (N, D), and the encoder that made them of photographs.
+
+    Where they are in the cache, `cached` has the grid too, and reads it as it is needed.
+    """
 
     grid: torch.Tensor | None
     pooled: torch.Tensor
     size: tuple[int, int] | None = None
     encoder: encoders.Encoder | None = None
+    cached: Cached | None = None
 
     def __len__(self) -> int:
         return len(self.pooled)
@@ -39,7 +43,10 @@ class Seen:
     def features(self, rows: NDArray[np.int64]) -> Features:
         return Features(None if self.grid is None else self.grid[rows], self.pooled[rows], self.size)
 
-    def source(self, rows: NDArray[np.int64], table: LabelTable) -> Source:
+    def source(self, rows: NDArray[np.int64], table: LabelTable, *, grid: bool) -> Source:
+        """Those rows with their labels; `grid` says whether the method reads patches."""
+        if self.cached is not None:
+            return FeatureSource(self.cached, rows, table.state[rows], grid=grid)
         return ArraySource(self.features(rows), table.state[rows])
 
     def described(self) -> dict[str, Any]:
@@ -64,6 +71,18 @@ def photos_of(X: Any) -> list[Any] | None:
     return None
 
 
+def holds_text(X: Any) -> bool:
+    """Whether X, which is no list of photographs, is one path all the same, or a table with paths in it.
+
+    >>> holds_text("a.jpg"), holds_text([["a.jpg"]]), holds_text([[1.0]])
+    (True, True, False)
+    """
+    if isinstance(X, str | Path) or not hasattr(X, "__getitem__") or hasattr(X, "toarray"):
+        return isinstance(X, str | Path)
+    first = np.asarray(X[:1])
+    return first.dtype.kind in "UO" and any(isinstance(one, str | Path) for one in first.flat)
+
+
 def encoded(photos: list[Any], encoder: encoders.Encoder) -> Seen:
     """Features of photographs, rounded as the cache stores them; paths go through the cache."""
     if all(isinstance(photo, str | Path) for photo in photos):
@@ -71,9 +90,7 @@ def encoded(photos: list[Any], encoder: encoders.Encoder) -> Seen:
         if cached.errors:
             row, reason = min(cached.errors.items())
             raise ManylabelError(f"X, row {row}: {reason} ({len(cached.errors):,} such rows in all)")
-        every = np.arange(len(cached))
-        grid = None if cached.size is None else torch.from_numpy(cached.grid(every))
-        return Seen(grid, torch.from_numpy(cached.pooled(every)), cached.size, encoder)
+        return Seen(None, torch.from_numpy(cached.pooled(np.arange(len(cached)))), cached.size, encoder, cached)
     runner, parts = Runner(encoder, "float32"), []
     with single_threads():
         torch.set_num_threads(cores())

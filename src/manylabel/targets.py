@@ -19,9 +19,10 @@ def table_of(y: Any, *, names: Sequence[str] | None = None, unlisted: str = "abs
     Arguments:
         y: (N, C) of 0, 1 and NaN, None or -1 (unknown), as an array, nested lists, a data frame whose columns are the
             names, or scipy.sparse (1 present, what is not stored absent); or for each image a list or set of names,
-            or None where nobody judged it; or a `LabelTable`.
-        names: of the classes in their order; else those of a data frame, those met in lists in sorted order, or
-            "class 0", "class 1", ...
+            or None or NaN where nobody judged it; or a `LabelTable`.
+        names: of the classes in their order, in which the columns of a data frame or table are taken, by their names;
+            else those of the data frame, those met in lists in sorted order, or "class 0", "class 1", ... Columns that
+            are numbered (0, 1, ...) are taken as they stand.
         unlisted: what a name is that a list does not hold: "absent" or "unknown".
 
     Raises ManylabelError naming the row (from 0) and column of what cannot be understood.
@@ -32,21 +33,33 @@ def table_of(y: Any, *, names: Sequence[str] | None = None, unlisted: str = "abs
     [[1, 0], [-1, 0]]
     """
     if isinstance(y, LabelTable):
-        return y
+        if names is None or tuple(names) == y.names:
+            return y
+        return LabelTable(y.state[:, _places(y.names, names)], tuple(names), y.ids)
     if unlisted not in ("absent", "unknown"):
         raise ManylabelError(f"unlisted is absent or unknown, got {unlisted!r}")
     columns = getattr(y, "columns", None)
-    if names is None and columns is not None:
-        names = [str(column) for column in columns]
     if not hasattr(y, "shape") and hasattr(y, "__array__"):
         y = np.asarray(y)
-    if _lists_names(y):
+    if columns is None and _lists_names(y):
         return _from_lists(list(y), names, UNKNOWN if unlisted == "unknown" else ABSENT)
     values = _matrix(y)
+    if columns is not None and not all(isinstance(column, int | np.integer) for column in columns):
+        own = [str(column) for column in columns]
+        values, names = (values, own) if names is None else (values[:, _places(own, names)], names)
     names = tuple(names) if names is not None else tuple(f"class {c}" for c in range(values.shape[1]))
     if len(names) != values.shape[1]:
         raise ManylabelError(f"y has {values.shape[1]} columns and there are {len(names)} names of classes")
     return LabelTable(_states(values, names), names, _ids(len(values)))
+
+
+def _places(own: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Where each of the classes `names` stands among y's own; both must have the same."""
+    if extra := [name for name in own if name not in names]:
+        raise ManylabelError(f"y has the column {extra[0]!r}, which is no class.{did_you_mean(extra[0], names)}")
+    if lost := [name for name in names if name not in own]:
+        raise ManylabelError(f"y has no column {lost[0]!r}: it has {', '.join(own)}; unknown labels are NaN")
+    return [own.index(name) for name in names]
 
 
 def _ids(count: int) -> tuple[str, ...]:
@@ -57,22 +70,32 @@ def _lists_names(y: Any) -> bool:
     """Whether there is for each image a list of names, and not a row of numbers."""
     if hasattr(y, "shape") and len(y.shape) != 1:
         return False
-    rows = [row for row in y if row is not None] if isinstance(y, Iterable) and not isinstance(y, str) else []
-    if not rows or any(isinstance(row, str) or not isinstance(row, list | tuple | set | frozenset) for row in rows):
+    rows = [row for row in y if not _missing(row)] if isinstance(y, Iterable) and not isinstance(y, str) else []
+    if not rows or not all(isinstance(row, list | tuple | set | frozenset) or _is_words(row) for row in rows):
         return False
     return all(isinstance(name, str) for row in rows for name in row) and any(
         isinstance(row, set | frozenset) or len(row) != 0 for row in rows
     )
 
 
+def _is_words(row: Any) -> bool:
+    """Whether it is an array of names."""
+    return isinstance(row, np.ndarray) and row.ndim == 1 and (row.dtype.kind in "UOT" or not len(row))
+
+
+def _missing(row: Any) -> bool:
+    """Whether something is what Python or pandas writes where there is nothing."""
+    return row is None or type(row).__name__ in ("NAType", "NaTType") or (isinstance(row, float) and np.isnan(row))
+
+
 def _from_lists(rows: list[Any], names: Sequence[str] | None, unlisted: int) -> LabelTable:
-    met = sorted({name for row in rows if row is not None for name in row})
+    met = sorted({name for row in rows if not _missing(row) for name in row})
     place = {name: c for c, name in enumerate(met if names is None else names)}
     state = np.full((len(rows), len(place)), unlisted, np.int8)
     for number, row in enumerate(rows):
-        if row is None:
+        if _missing(row):
             state[number] = UNKNOWN
-        for name in row or ():
+        for name in () if _missing(row) else row:
             if name not in place:
                 raise ManylabelError(f"y, row {number}: there is no class {name!r}.{did_you_mean(name, place)}")
             state[number, place[name]] = PRESENT
@@ -102,7 +125,7 @@ def _matrix(y: Any) -> Matrix:
 def _of_objects(array: NDArray[Any]) -> Matrix:
     values = np.full(array.shape, np.nan)
     for (row, column), cell in np.ndenumerate(array):
-        if cell is None or type(cell).__name__ in ("NAType", "NaTType"):  # as pandas writes what is missing
+        if _missing(cell):
             continue
         try:
             values[row, column] = float(cell)

@@ -9,7 +9,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from explaining.test_contrast import reader, white
-from manylabel.cli import app, exit_code
+from manylabel.cli import app, exit_code, explaining
+from manylabel.explaining import drawing
 
 runner = CliRunner()
 
@@ -109,3 +110,30 @@ def test_names_of_any_script_become_files(photo, tmp_path, monkeypatch):
     done = explain(photo, "--out", tmp_path / "maps")
     assert done.exit_code == 0, done.output
     assert len(list((tmp_path / "maps").glob("*.png"))) == 4
+    assert done.output.count("label ") == done.output.count(" = ")  # a title of a number is told beside its name
+
+
+def test_a_name_that_no_font_can_write_is_a_number_in_the_picture_and_told(photo, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "manylabel.explaining.drawing.font_for", lambda text, own=drawing.font_for: None if text == "dog" else own(text)
+    )
+    done = explain(photo, "--out", tmp_path / "maps")
+    assert done.output == f"{photo}: cat 82 %, label 2 = dog 81 %, animal 62 %\n"
+    (told,) = json.loads((tmp_path / "maps" / "maps.json").read_text())
+    assert [one["title"] for one in told["labels"]] == ["cat", "label 2", "animal"]
+    assert told["kind"] == "occlusion"  # what auto stood for
+
+
+def test_an_interruption_leaves_the_list_of_what_is_done(photo, tmp_path, monkeypatch):
+    made = []
+
+    def interrupted(*args, **options):
+        if made:
+            raise KeyboardInterrupt
+        made.append(explained(*args, **options))
+        return made[0]
+
+    explained = explaining.explained
+    monkeypatch.setattr(explaining, "explained", interrupted)
+    explain(photo, photo, "--out", tmp_path / "maps")
+    assert len(json.loads((tmp_path / "maps" / "maps.json").read_text())) == 1

@@ -112,10 +112,15 @@ def test_the_command_from_run_to_eight_bits(photos, tmp_path, monkeypatch):
 
 def test_mistakes_are_told(photos, tmp_path, monkeypatch, toy):
     monkeypatch.setattr("manylabel.model.load", lambda path: toy)
+    photos = photographs(tmp_path.with_name("held"), 3)  # of the first two parts, both of which are train
+    photos.write_text(photos.read_text().replace("train", "test"))
     for args, said in (
         (["m.onx"], r"Did you mean '\.onnx'"), (["m.pt2", "--int8"], r"for \.onnx files"),
         (["m.onnx", "--verify"], "give --images"), (["m.onnx", "--int8"], "give --data"),
         (["m.onnx", "--verify", "--images", "none"], "no file or folder"),
+        (["m.onnx", "--images", "x.jpg"], "--images belongs to --verify"),
+        (["m.onnx", "--data", "x.csv"], "--data belongs to --int8"),
+        (["m.onnx", "--int8", "--data", str(photos)], "has no train"),
     ):  # fmt: skip
         done = runner.invoke(app, ["export", str(tmp_path), str(tmp_path / args[0]), *args[1:]])
         with pytest.raises(ManylabelError, match=said):
@@ -134,3 +139,25 @@ def test_a_file_that_differs_ends_with_exit_code_1(photos, tmp_path, monkeypatch
     done = runner.invoke(app, ["export", str(tmp_path), str(tmp_path / "m.onnx"), "--verify", "--images", str(photos)])
     assert done.exit_code == 1
     assert "do not use it" in done.stderr
+    (tmp_path / "bad.jpg").write_bytes(b"")
+    given = ("--images", str(tmp_path / "bad.jpg"), "--images", str(photos))
+    done = runner.invoke(app, ["export", str(tmp_path), str(tmp_path / "m.onnx"), "--verify", *given])
+    assert "verified on 24 photographs" in done.stdout
+    assert "1 more photographs could not be read" in done.stderr
+
+
+def test_what_a_run_is_verified_on_and_judged_by(photos, toy, monkeypatch):
+    held = manylabel.read(photos)
+    monkeypatch.setattr(exporting, "labelled", lambda run, data: held)
+    taken = exporting.sample(photos, None)
+    assert sorted(map(str, taken)) == sorted(
+        str(p) for p, part in zip(held.paths, held.split) if part != "train"
+    )  # all 12, each once
+    expected = np.array([[p.probabilities[n] for n in toy.names] for p in toy.predict(held.paths)])
+    seen = {}
+    monkeypatch.setattr(
+        "manylabel.metrics.evaluate", lambda scores, labels, names: seen.update(s=scores) or {"map": 0.5}
+    )
+    monkeypatch.setattr("manylabel.scoring.align", lambda labels, names: (None, None))
+    assert exporting.mean_ap(toy, held) == 0.5
+    np.testing.assert_allclose(seen["s"], expected, atol=1e-6)

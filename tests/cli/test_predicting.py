@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -63,6 +65,21 @@ def test_json_and_csv_say_the_same_as_python(run, photos, tmp_path):
     assert "1 of 3 images" in done.stderr
 
 
+def test_a_class_with_the_sign_between_labels_in_its_name_is_no_csv(run, photos, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "x")
+    labels = json.loads((folder / "labels.json").read_text())
+    labels["names"][0] = "red|rosy"
+    (folder / "labels.json").write_text(json.dumps(labels))
+    done = predict(folder, photos.parent / "images/0.jpg", "--csv", code=1)
+    assert "class 'red|rosy' holds the sign that stands between labels in --csv" in str(done.exception)
+    assert "red|rosy" in predict(folder, photos.parent / "images/0.jpg", "--json").stdout
+
+
+def test_a_run_that_is_not_there_is_told_with_the_nearest(run, photos):
+    done = predict(run.with_name("xx"), photos.parent / "images/0.jpg", code=1)
+    assert str(done.exception).startswith(f"there is no run or model {run.with_name('xx')}. Did you mean 'x'?")
+
+
 def test_choices_reach_the_model(run, photos, tmp_path):
     image = photos.parent / "images/3.jpg"
     model = manylabel.load(run)
@@ -107,3 +124,26 @@ def test_xmp_is_written_beside_each_image(run, photos, tmp_path):
 def test_mistakes_are_told_before_images_are_read(run, photos, args, said):
     done = runner.invoke(app, ["predict", str(run), str(photos.parent / "images/0.jpg"), *args])
     assert said in str(done.exception)
+
+
+def test_odd_names_stay_on_their_row(run, photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ["two\nlines.jpg", "a, b.jpg", "犬.jpg", "gone\x1bM.jpg"]
+    for name in names[:3]:
+        Path(name).write_bytes((photos.parent / "images/0.jpg").read_bytes())
+    done = predict(run, *names, code=1)
+    rows = done.stdout.splitlines()
+    assert [row.split("  ")[0].strip() for row in rows] == ["two\\nlines.jpg", "a, b.jpg", "犬.jpg"]
+    assert [len(row.rpartition("  ")[0]) for row in rows] == [14, 14, 13]  # a Chinese character takes two columns
+    assert "gone\\x1bM.jpg" in done.stderr
+    assert done.stderr.count("gone") == 1  # the reason does not name the image again
+    table = csv.reader(io.StringIO(predict(run, *names, "--csv", code=1).stdout))
+    assert [row[0] for row in table] == ["image", *names]
+
+
+def test_what_a_folder_leaves_out_is_told_beside_the_table(run, photos, tmp_path):
+    Path(tmp_path / "notes.txt").write_text("none")
+    Path(tmp_path / "x.jpg").write_bytes((photos.parent / "images/0.jpg").read_bytes())
+    done = predict(run, tmp_path, "--json")
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == f"note: {tmp_path}: left out: .txt (1)\n"

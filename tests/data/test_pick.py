@@ -1,6 +1,7 @@
 """What `predict` is pointed at: files, folders, patterns, lists, label files, standard input."""
 
 import io
+import os
 import shutil
 import types
 from pathlib import Path
@@ -91,3 +92,54 @@ def test_other_bytes_on_standard_input_are_refused(monkeypatch):
     stdin(monkeypatch, b"\xff\xfe\x00\x81\x82")
     with pytest.raises(ManylabelError, match="neither an image nor names"):
         pick(["-"])
+
+
+def test_a_folder_says_what_it_leaves_out_and_tells_of_links_that_lead_nowhere(folder, tmp_path):
+    shutil.copytree(folder / "images", tmp_path / "p")
+    (tmp_path / "p/.hidden.jpg").write_bytes(b"")
+    (tmp_path / "p/gone.jpg").symlink_to("/nowhere.jpg")
+    (tmp_path / "p/x.HEIC").write_bytes(b"")
+    (tmp_path / "p/linked").symlink_to(tmp_path / "p/deep")
+    said = []
+    found = pick([str(tmp_path / "p")], note=said.append)
+    assert names(found) == ["0.jpg", "1.jpg", "2.jpg", "9.PNG", "gone.jpg", "x.HEIC"]
+    (note,) = said
+    for what in ("hidden files (1)", "links to folders (1)", ".txt (1)"):
+        assert what in note
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "utf-8-sig"])
+def test_lists_of_any_encoding(tmp_path, encoding):
+    (tmp_path / "list.txt").write_bytes("Grüße.jpg\r\n\r\nb.jpg\r\n".encode(encoding))
+    assert [one.name for one in pick([str(tmp_path / "list.txt")])] == ["Grüße.jpg", "b.jpg"]
+    (tmp_path / "list.txt").write_bytes(b"PK\x00\x01\x02")
+    with pytest.raises(ManylabelError, match="no text"):
+        pick([str(tmp_path / "list.txt")])
+
+
+def test_names_with_blanks_quotes_and_line_ends(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (" lead.jpg", "two\nlines.jpg", 'a "b".jpg'):
+        Path(name).write_bytes(b"")
+    Path("list.txt").write_text(' lead.jpg\n b.jpg \n"a ""b"".jpg"\n')
+    assert [one.name for one in pick(["list.txt"])] == [" lead.jpg", "b.jpg", 'a "b".jpg']
+    stdin(monkeypatch, b"two\nlines.jpg\0 lead.jpg\0")  # find -print0
+    assert [one.name for one in pick(["-"])] == ["two\nlines.jpg", " lead.jpg"]
+    stdin(monkeypatch, b"bad\xff.jpg\n")  # a file's name need not be text
+    assert os.fsencode(pick(["-"])[0].name) == b"bad\xff.jpg"
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"", "nothing came"), (b"\x1b[0m", "neither an image nor names")])
+def test_standard_input_without_names(monkeypatch, content, said):
+    stdin(monkeypatch, content)
+    with pytest.raises(ManylabelError, match=said):
+        pick(["-"])
+
+
+def test_what_is_neither_image_nor_list_is_no_matter_of_a_format(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("notes.md").write_text("# hello")
+    with pytest.raises(ManylabelError, match="neither an image nor a list of images"):
+        pick(["notes.md"])
+    with pytest.raises(ManylabelError, match=r"matches notes.md, which has no image's ending"):
+        pick(["note*"])

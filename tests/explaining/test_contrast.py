@@ -1,5 +1,7 @@
 """What maps mean, on a model of a few lines of numpy: contrast, hierarchy, empty maps, photos that are no squares."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,7 +9,7 @@ from PIL import Image
 from manylabel.classes import Classes
 from manylabel.data.images import read_image
 from manylabel.explain import KINDS, heat_maps, overlay, position
-from manylabel.explaining import occlusion
+from manylabel.explaining import drawing, occlusion
 from manylabel.explaining.drawing import hottest_box, sheet, titled, write
 from manylabel.explaining.pointing import accuracy, hits, hottest
 from manylabel.labels import ManylabelError
@@ -144,6 +146,29 @@ def test_a_photo_that_was_turned_upright_is_not_turned_again(tmp_path):
         assert overlay(raw, np.zeros((2, 2))).size == (20, 40)
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 5, 6, 8])
+def test_a_map_lies_over_its_object_on_a_photo_that_is_no_square_and_was_turned(orientation, tmp_path):
+    photo = Image.new("RGB", (300, 120), (128, 128, 128))
+    photo.paste("white", (0, 0, 150, 60))  # cat
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    stored = {
+        1: photo,
+        3: photo.transpose(Image.Transpose.ROTATE_180),
+        5: photo.transpose(Image.Transpose.TRANSPOSE),
+        6: photo.transpose(Image.Transpose.ROTATE_90),
+        8: photo.transpose(Image.Transpose.ROTATE_270),
+    }
+    stored[orientation].save(tmp_path / "x.jpg", exif=exif, quality=95)
+    with Image.open(tmp_path / "x.jpg") as raw:
+        for given in (tmp_path / "x.jpg", raw):
+            heat = heat_maps(reader(), given, ["cat"])[0]
+            left, top, width, height = hottest_box(heat, (300, 120))
+            assert (left, top) == (0, 0)
+            assert 120 <= width <= 190
+            assert 45 <= height <= 80
+
+
 def test_an_overlay_colours_what_is_hot_and_leaves_what_is_cold():
     heat = np.zeros((4, 4))
     heat[0, 3] = 1
@@ -166,6 +191,31 @@ def test_titles_of_any_script_are_written_within_the_picture():
     write(strip, (0, 0), "w" * 500, 90)
     ink = np.flatnonzero((np.asarray(strip) < 250).any((0, 2)))
     assert 60 < ink.max() <= 91
+
+
+def test_a_font_that_is_installed_draws_what_pillows_own_lacks(tmp_path, monkeypatch):
+    monkeypatch.setattr(drawing, "FONT_FOLDERS", (str(tmp_path),))
+    for finder in (drawing.font_for, drawing.font_files):
+        monkeypatch.setattr(drawing, finder.__name__, finder.__wrapped__)
+    assert drawing.font_for("dog 97 %") is not None
+    assert drawing.font_for("собака") is None
+    assert drawing.font_for("Vögel") is None  # Pillow's own font has no umlaut
+    assert drawing.font_for("\ud800") is None
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "bad.ttf").write_bytes(b"no font")
+    found = [f for f in map(Path, FONTS) if f.is_file()]
+    if not found:
+        pytest.skip("no font with Cyrillic letters is installed")
+    (tmp_path / "deep" / "sans.ttf").write_bytes(found[0].read_bytes())
+    assert drawing.font_for("собака 97 %") is not None
+    assert drawing.font_for("Vögel") is not None
+    strips = [Image.new("RGB", (100, 26), "white") for _ in range(2)]
+    for strip, word in zip(strips, ("собака", "кошкин")):
+        write(strip, (0, 0), word, 90)
+    assert np.asarray(strips[0]).tolist() != np.asarray(strips[1]).tolist()  # letters, not boxes
+
+
+FONTS = ("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", "/System/Library/Fonts/Supplemental/Arial.ttf")
 
 
 def test_the_hottest_box_is_one_region():

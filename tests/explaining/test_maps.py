@@ -22,8 +22,8 @@ from manylabel.parts.batch import Features
 from toys import ToySource, vocabulary
 
 trained = cache(trained)
-OWN = ("cprfl", "linear", "mldecoder", "ridge")
-METHODS = (*OWN, "kernel_ridge", "mlp")
+OWN = ("cprfl", "kernel_ridge", "linear", "mldecoder", "ridge")
+METHODS = (*OWN, "mlp")
 PLACES = {0: (0, 3), 1: (2, 0), 2: (3, 2)}
 
 
@@ -57,7 +57,7 @@ def test_each_label_has_a_map_of_its_own(method, kind):
 
 def test_auto_is_own_evidence_where_there_is_some_and_else_the_gradient():
     image = picture(PLACES)
-    for method, kind in (("cprfl", "own"), ("linear", "own"), ("mlp", "gradient"), ("kernel_ridge", "gradient")):
+    for method, kind in (("cprfl", "own"), ("linear", "own"), ("mlp", "gradient"), ("kernel_ridge", "own")):
         maps = heat_maps(trained(method), image, NAMES)
         np.testing.assert_array_equal(maps, heat_maps(trained(method), image, NAMES, kind=kind))
     with pytest.raises(ManylabelError, match="no evidence of its own"):
@@ -108,6 +108,19 @@ def test_the_gradient_is_that_of_the_logit_and_passes_the_pooled_vector(name):
     found = torch.from_numpy(evidence.gradient(trained(name).network, features, [1])[0]).float().flatten()
     expected = features.grid[0] @ slopes
     torch.testing.assert_close(found, expected, rtol=0.05, atol=0.03 * expected.abs().max().item())
+
+
+def test_shares_of_a_kernel_ridge_sum_to_the_logit_without_that_of_the_mean_image():
+    method = trained("kernel_ridge").network.head
+    inputs = Squares(6, seed=5).batch(np.arange(6)).inputs
+    mean = method.kernel(torch.zeros(1, WIDTH), method.landmarks) @ method.coefficients.double() + method.bias
+    together = method.evidence(inputs)
+    torch.testing.assert_close(together.sum(-1) + mean, method.scores(inputs), rtol=0.02, atol=0.1, check_dtype=False)
+    finer = method.slopes(method.standardise(inputs.pooled), 512)
+    inside = (finer * method.standardise(inputs.pooled).double()[:, None]).sum(-1) + mean
+    torch.testing.assert_close(inside, method.scores(inputs).double(), rtol=1e-3, atol=1e-3)
+    alone = method.evidence(Features(inputs.grid[2:3], inputs.pooled[2:3], inputs.size))
+    torch.testing.assert_close(alone[0], together[2])
 
 
 def test_the_gradient_at_a_landmark_is_finite():
@@ -179,7 +192,7 @@ def test_text_queries_have_attention_too():
 
 def test_several_members_are_averaged():
     text = np.eye(3, dtype=np.float32)
-    config = cprfl.Config(width=8, heads=2, head_width=4, hidden=8, members=2, anchor="kernel")
+    config = cprfl.Config(width=8, heads=2, head_width=4, hidden=8, members=2)
     method = cprfl.build(config, Vocabulary(NAMES, np.ones(3, int), text, images=3), WIDTH).eval()
     inputs = Squares(2).batch(np.arange(2)).inputs
     one, other = (member.evidence(inputs) for member in method.members)
@@ -187,11 +200,13 @@ def test_several_members_are_averaged():
     torch.testing.assert_close(method.evidence(inputs), (one + other) / 2)
 
 
-def test_a_linear_anchor_adds_its_shares():
-    config = cprfl.Config(width=8, heads=2, head_width=4, hidden=8, anchor="linear", anchor_weight=0.25)
+@pytest.mark.parametrize("anchor", ["linear", "ridge", "kernel"])
+def test_an_anchor_adds_its_shares(anchor):
+    config = cprfl.Config(width=8, heads=2, head_width=4, hidden=8, anchor=anchor, anchor_weight=0.25)
     vocabulary = Vocabulary(NAMES, np.ones(3, int), np.eye(3, dtype=np.float32), images=3)
     method, inputs = cprfl.build(config, vocabulary, WIDTH).eval(), Squares(2).batch(np.arange(2)).inputs
-    torch.nn.init.normal_(method.anchor.classifier[-1].weight)
+    for weights in method.anchor.state_dict().values():
+        weights.copy_(torch.rand(weights.shape) + 0.1) if weights.ndim == 2 else None
     attention, shares = method.members[0].evidence(inputs), method.anchor.evidence(inputs)
     above = shares.clamp(min=0)  # a class may have none
     scaled = [x / x.amax(-1, keepdim=True).clamp(min=1e-9) for x in (attention, above)]
@@ -220,7 +235,7 @@ def test_evidence_is_of_every_class_and_patch_and_each_images_own(name):
 def test_linear_methods_need_a_grid_for_evidence():
     bare = Features(None, torch.ones(1, WIDTH), None)
     vocabulary = Vocabulary(NAMES, np.ones(3, int), images=3)
-    for module in (linear, ridge):
+    for module in (linear, ridge, kernel_ridge):
         assert module.build(module.Config(), vocabulary, WIDTH).evidence(bare) is None
 
 

@@ -36,6 +36,12 @@ def refused(*words):
     return str(done.exception)
 
 
+def write(tool, path, made, classes, **options):
+    with tool.writing(path, classes, **options) as add:
+        for task in made:
+            add(task)
+
+
 def cells(path):
     """(image, class) -> "1", "0" or "" of a wide CSV."""
     with Path(path).open(newline="", encoding="utf-8") as stream:
@@ -143,7 +149,7 @@ def test_suggestions_are_never_read_as_labels(audited, tmp_path):
         assert found.labels.names == NAMES
         given = found.kind == "fiftyone"
         assert found.labels.known.any() == given
-    fiftyone.write(tmp_path / "sure", [tasks.Task("a.jpg", "a.jpg", None, (tasks.Asked("cat", "present", 1.0),), 1.0)],
+    write(fiftyone, tmp_path / "sure", [tasks.Task("a.jpg", "a.jpg", None, (tasks.Asked("cat", "present", 1.0),), 1.0)],
                    ["cat"], source="m")  # fmt: skip
     assert data.read(tmp_path / "sure").labels.state.tolist() == [[0]]
     asked = data.read(tmp_path / "sure", columns=("predictions",)).labels
@@ -152,8 +158,12 @@ def test_suggestions_are_never_read_as_labels(audited, tmp_path):
 
 def test_asked_for_predictions_are_soft_values_each_with_its_own(tmp_path):
     asked = (tasks.Asked("cat", "present", 0.9), tasks.Asked("dog", "present", 0.6))
-    label_studio.write(
-        tmp_path / "t.json", [tasks.Task("a.jpg", "a.jpg", ("dog",), asked, 0.2)], ["cat", "dog"], source="m"
+    write(
+        label_studio,
+        tmp_path / "t.json",
+        [tasks.Task("a.jpg", "a.jpg", ("dog",), asked, 0.2)],
+        ["cat", "dog"],
+        source="m",
     )
     soft = data.read(tmp_path / "t.json", uncertain="soft").beside.soft
     assert dict(zip(soft.columns.tolist(), soft.values.tolist())) == {0: 0.9, 1: 0.6}
@@ -185,7 +195,7 @@ def test_what_nobody_was_shown_stays_unknown(tmp_path):
         tasks.of_prediction(Prediction(image, ("cat",), {"cat": 0.9, "dog": 0.48, "cow": 0.02}, {}))
         for image in ("x/a.jpg", "x/b.jpg", "x/new.jpg")
     ]
-    label_studio.write(tmp_path / "t.json", made, ["cat", "dog", "cow"], source="m")
+    write(label_studio, tmp_path / "t.json", made, ["cat", "dog", "cow"], source="m")
     a, b, new = json.loads((tmp_path / "t.json").read_text())
     (tmp_path / "e.json").write_text(
         json.dumps([annotated(a, []), annotated(b, ["cat", "owl"]), annotated(new, ["dog"])])
@@ -309,7 +319,7 @@ def test_predictions_are_accepted_in_fiftyone_as_being_there(tmp_path):
     (tmp_path / "labels.csv").write_text("image,cat,dog,cow\na.jpg,,,\nb.jpg,,,\nc.jpg,,,\n")
     p = {"cat": 0.9, "dog": 0.48, "cow": 0.02}
     made = [tasks.of_prediction(Prediction(image, ("cat",), p, {})) for image in ("a.jpg", "b.jpg", "c.jpg")]
-    fiftyone.write(tmp_path / "fo", made, list(p), source="m")
+    write(fiftyone, tmp_path / "fo", made, list(p), source="m")
 
     def edit(number, sample):
         if number == 0:
@@ -439,3 +449,118 @@ def test_mistakes_are_told_before_any_work(photos, tmp_path):
     assert "none of its images is among the labels" in message
     with pytest.raises(ManylabelError, match="no export of"):
         returned.review(photos / "labels.csv", data.read(photos / "labels.csv"))
+
+
+@pytest.mark.parametrize("tool", [label_studio, fiftyone])
+def test_an_error_leaves_no_file_and_an_interruption_whole_ones(tool, tmp_path):
+    task = tasks.of_prediction(Prediction("bad\udcff.jpg", ("cat",), {"cat": 0.9}, {}))
+
+    def until(problem):
+        yield task
+        raise problem
+
+    for problem in (ZeroDivisionError, KeyboardInterrupt):
+        with pytest.raises(problem):
+            write(tool, tmp_path / "t.json", until(problem), ["cat"], source="m")
+        assert bool(list(tmp_path.iterdir())) == (problem is KeyboardInterrupt)
+    found = tmp_path / "t.json" if tool is label_studio else tmp_path / "t.json/samples.json"
+    assert "bad\\udcff.jpg" in found.read_text()  # a file's name need not be text
+    assert not list(tmp_path.glob("*.part"))
+    json.loads(found.read_text())
+
+
+def test_tasks_are_written_as_they_come(model, photos, tmp_path, monkeypatch):
+    open_files = []
+    monkeypatch.setattr("manylabel.cli.predicting._as_json", lambda p: open_files.append(sorted(tmp_path.iterdir())))
+    run("predict", "runs/m", photos / "images", "--json", "--label-studio", tmp_path / "t.json")
+    assert [file.name for file in open_files[0]] == ["t.json.part", "t.xml.part"]
+    assert len(json.loads((tmp_path / "t.json").read_text())) == 16
+
+
+def test_two_lists_that_call_different_images_alike_do_not_mix(model, photos, tmp_path, monkeypatch):
+    for k, folder in enumerate(("a", "b")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.jpg").write_bytes((photos / f"images/{k}.jpg").read_bytes())
+        (tmp_path / folder / "list.txt").write_text("x.jpg\n")
+    monkeypatch.chdir(tmp_path)
+    lists = ("a/list.txt", "b/list.txt")
+    run("predict", "runs/m", *lists, "--label-studio", "t.json", "--fiftyone", "fo", "--xmp")
+    samples = json.loads(Path("fo/samples.json").read_text())["samples"]
+    assert [s["filepath"] for s in samples] == ["../a/x.jpg", "../b/x.jpg"]
+    assert sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.xmp")) == ["a/x.xmp", "b/x.xmp"]
+
+
+def test_names_start_at_the_root_wherever_one_stands(model, photos, tmp_path, monkeypatch):
+    (tmp_path / "p/p").mkdir(parents=True)
+    (tmp_path / "p/p/x.jpg").write_bytes((photos / "images/0.jpg").read_bytes())
+    (tmp_path / "p/list.txt").write_text("p/x.jpg\n")  # p/x.jpg from the list's folder, not from here
+    monkeypatch.chdir(tmp_path)
+    run("predict", "runs/m", "p/list.txt", "--root", "p", "--label-studio", "t.json")
+    (task,) = json.loads(Path("t.json").read_text())
+    assert task["data"]["image"].endswith("?d=p/x.jpg")
+    assert tasks.read_note(task["data"]["asked"]).image == "p/x.jpg"
+
+
+TRI = "image,cat,dog,cow\na.jpg,1,,0\nb.jpg,,,0\nc.jpg,,,\nd.jpg,1,1,1\n"
+
+
+def shown_to_a_person(tool, folder):
+    """Images a to d, whose labels are known, unknown and mixed, with a prediction or two each, as a tool gets them."""
+    (folder / "labels.csv").write_text(TRI)
+    table = data.read(folder / "labels.csv").labels
+    p = {"cat": 0.9, "dog": 0.48, "cow": 0.02}
+    made = [
+        tasks.of_prediction(Prediction(image, ("cat",), p, {}), given=tasks.present(table.names, row))
+        for image, row in zip(table.ids, table.state)
+    ]
+    path = folder / ("t.json" if tool is label_studio else "fo")
+    write(tool, path, made, list(table.names), source="m")
+    return path
+
+
+def test_known_absent_and_unknown_survive_both_tools_when_nobody_says_otherwise(tmp_path):
+    for tool in (label_studio, fiftyone):
+        (tmp_path / tool.__name__).mkdir()
+        path = shown_to_a_person(tool, tmp_path / tool.__name__)
+        labels = path.parent / "labels.csv"
+        if tool is label_studio:
+            export = path.parent / "e.json"
+            export.write_text(json.dumps([exported(task) for task in json.loads(path.read_text())]))
+        else:
+            export = fiftyone_export(path, path.parent / "e", lambda number, sample: None)
+        run("audit", export, labels, "--apply", "--out", path.parent / "n.csv")
+        assert (path.parent / "n.csv").read_text() == TRI
+
+
+def test_what_is_chosen_in_label_studio_leaves_the_rest_of_its_row_alone(tmp_path):
+    path = shown_to_a_person(label_studio, tmp_path)
+    a, b, c, d = json.loads(path.read_text())
+    (tmp_path / "e.json").write_text(json.dumps([annotated(a, ["cat"]), annotated(b, ["cow"]), annotated(c, []),
+                                                 annotated(d, ["cat", "dog", "cow"])]))  # fmt: skip
+    run("audit", tmp_path / "e.json", tmp_path / "labels.csv", "--apply", "--out", tmp_path / "n.csv")
+    rows = (tmp_path / "n.csv").read_text().splitlines()[1:]
+    assert rows == ["a.jpg,1,0,0", "b.jpg,0,0,1", "c.jpg,0,0,", "d.jpg,1,1,1"]  # cow of c was not shown
+
+
+def test_tags_on_the_ground_truth_itself_decide(tmp_path):
+    def edit(number, sample):
+        truth = {one["label"]: one for one in (sample["ground_truth"] or {}).get("classifications", ())}
+        if number == 0:
+            truth["cat"]["tags"] = ["unknown"]
+        elif number == 3:
+            truth["cow"]["tags"], truth["dog"]["tags"] = ["reject"], ["accept"]
+
+    path = shown_to_a_person(fiftyone, tmp_path)
+    export = fiftyone_export(path, tmp_path / "e", edit)
+    run("audit", export, tmp_path / "labels.csv", "--apply", "--out", tmp_path / "n.csv")
+    rows = (tmp_path / "n.csv").read_text().splitlines()[1:]
+    assert rows == ["a.jpg,,,0", "b.jpg,,,0", "c.jpg,,,", "d.jpg,1,1,0"]
+
+    def against(number, sample):
+        if number == 0:
+            sample["ground_truth"]["classifications"][0]["tags"] = ["reject"]
+            sample["predictions"]["classifications"][0]["tags"] = ["accept"]
+
+    export = fiftyone_export(path, tmp_path / "f", against)
+    said = refused("audit", export, tmp_path / "labels.csv", "--apply", "--out", tmp_path / "m.csv")
+    assert "sample 1: 'cat' is absent by its tag in the ground truth, present by that of the suggestion" in said

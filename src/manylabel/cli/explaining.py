@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from manylabel.cli.predicting import note, shown
 from manylabel.labels import ManylabelError
 
 if TYPE_CHECKING:
@@ -46,28 +47,34 @@ def explain(
     from manylabel.explain import check_kind, position
     from manylabel.model import load
 
-    files, single = pick(images), out.suffix.lower() == ".png" and not out.is_dir()
+    files, single = pick(images, note=note), out.suffix.lower() == ".png" and not out.is_dir()
     check_out(out, len(files), single)
     check_kind(kind)
     wanted, loaded = Wanted(tuple(label or ()), kind, contrast), load(model)
     for name in wanted.labels:
         position(loaded.classes, name)  # before any work
     told: list[dict[str, Any]] = []
-    for number, file in enumerate(files):
-        try:
-            told.append(explained(loaded, file, wanted, out, f"{number:0{len(str(len(files)))}d}-", single=single))
-        except DamagedImage as error:
-            told.append({"image": file.name, "error": str(error)})
-        say(told[-1])
-    if not single:
-        out.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(told, ensure_ascii=False, indent=1) + "\n"
-        (out / "maps.json").write_text(
-            text, encoding="utf-8", errors="backslashreplace"
-        )  # names of files may be no text
+    try:
+        for number, file in enumerate(files):
+            prefix = f"{number:0{len(str(len(files)))}d}-"
+            try:
+                told.append(explained(loaded, file, wanted, out, prefix, single=single))
+            except DamagedImage as error:
+                told.append({"image": file.name, "error": str(error)})
+            say(told[-1])
+    finally:  # Ctrl-C leaves pictures that maps.json names
+        if told and not single:
+            list_maps(out, told)
     if failed := sum("error" in one for one in told):
         typer.secho(f"{failed} of {len(files)} images could not be read", fg="red", err=True)
         raise typer.Exit(1)
+
+
+def list_maps(out: Path, told: list[dict[str, Any]]) -> None:
+    """Write maps.json; names of files may be no text."""
+    out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+    (out / "maps.json").write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def check_out(out: Path, count: int, single: bool) -> None:
@@ -80,27 +87,28 @@ def check_out(out: Path, count: int, single: bool) -> None:
 
 def explained(model: Model, file: Picked, wanted: Wanted, out: Path, prefix: str, *, single: bool) -> dict[str, Any]:
     """Write the pictures of one image; what maps.json says of it."""
-    from manylabel.explain import heat_maps, position
+    from manylabel.explain import heat_maps_and_kind, position
     from manylabel.explaining import drawing
     from manylabel.model import opened
 
     photo = opened(file.photo)  # of a damaged file this raises, with the reason
     prediction = model.predict([file.photo])[0]
     names = tuple(model.names[position(model.classes, name)] for name in wanted.labels) or prediction.labels
-    maps = heat_maps(model, file.photo, names, kind=wanted.kind, contrast=wanted.contrast)
-    titles = [f"{name} {100 * prediction.probabilities[name]:.0f} %" for name in names]
+    maps, kind = heat_maps_and_kind(model, file.photo, names, kind=wanted.kind, contrast=wanted.contrast)
+    called = [name if drawing.font_for(name) else f"label {place}" for place, name in enumerate(names, 1)]
+    titles = [f"{word} {100 * prediction.probabilities[name]:.0f} %" for word, name in zip(called, names)]
     labels: list[dict[str, Any]] = [
-        {"name": name, "probability": round(prediction.probabilities[name], 6),
+        {"name": name, "title": word, "probability": round(prediction.probabilities[name], 6),
          "predicted": name in prediction.labels, "box": drawing.hottest_box(heat, photo.size)}
-        for name, heat in zip(names, maps)
+        for name, word, heat in zip(names, called, maps)
     ]  # fmt: skip
     (out.parent if single else out).mkdir(parents=True, exist_ok=True)
     if single:
-        drawing.sheet(photo, maps, titles).save(out)
+        drawing.sheet(photo, maps, titles, about=f"kind: {kind}").save(out)
     for place, (heat, title) in enumerate(zip(maps, titles) if not single else ()):
         labels[place]["file"] = f"{prefix}{plain(Path(file.name).stem)}-{place}-{plain(names[place])}.png"
         drawing.titled(photo, heat, title).save(out / labels[place]["file"])
-    return {"image": file.name, "width": photo.width, "height": photo.height, "labels": labels}
+    return {"image": file.name, "width": photo.width, "height": photo.height, "kind": kind, "labels": labels}
 
 
 def plain(name: str) -> str:
@@ -113,10 +121,13 @@ def plain(name: str) -> str:
 
 
 def say(told: dict[str, Any]) -> None:
-    """One line for an image: its labels in the order of the maps."""
+    """One line for an image: its labels in the order of the maps, with the titles of those that no font can write."""
+    image = shown(told["image"])
     if "error" in told:
-        typer.secho(f"{told['image']}: error: {told['error']}", fg="red", err=True)
+        reason = told["error"].removeprefix(f"{told['image']}: ")
+        typer.secho(f"{image}: error: {shown(reason)}", fg="red", err=True)
         return
-    named = [f"{one['name']} {100 * one['probability']:.0f} %" + ("" if one["box"] else " (no place)")
+    named = [("" if one["title"] == one["name"] else f"{one['title']} = ")
+             + f"{one['name']} {100 * one['probability']:.0f} %" + ("" if one["box"] else " (no place)")
              for one in told["labels"]]  # fmt: skip
-    typer.echo(f"{told['image']}: {', '.join(named) or '(no label)'}")
+    typer.echo(f"{image}: {shown(', '.join(named)) or '(no label)'}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 KINDS = (".onnx", ".pt2")
 FEW = 32  # photographs to verify on
+Item = TypeVar("Item")
 
 
 def export(
@@ -43,10 +44,13 @@ def export(
         raise ManylabelError(f"{out} ends in none of {', '.join(KINDS)}.{did_you_mean(out.suffix, KINDS)}")
     if int8 and out.suffix != ".onnx":
         raise ManylabelError("--int8 is for .onnx files")
+    for name, value, other, wanted in (("--images", images, "--verify", verify), ("--data", data, "--int8", int8)):
+        if value and not wanted:
+            raise ManylabelError(f"{name} belongs to {other}: give that too")
     from manylabel.model import load
 
     model = load(run)
-    held = labelled(run, data) if int8 else None
+    held = calibrating(run, data) if int8 else None
     photos = sample(run, images) if verify else []
     written(model, out)
     typer.echo(f"{out}: {size(out)}")
@@ -74,6 +78,8 @@ def verified(model: Model, out: Path, photos: Sequence[Photo]) -> bool:
 
     found = compare(model, runner(out), photos)
     typer.echo(f"verified on {found}")
+    if found.images < len(photos):
+        typer.secho(f"{len(photos) - found.images:,} more photographs could not be read", fg="red", err=True)
     if not found.same:
         typer.secho(f"the file differs by more than {LIMIT} or decides otherwise: do not use it", fg="red", err=True)
     return found.same
@@ -103,14 +109,30 @@ def quantised(model: Model, out: Path, held: Dataset) -> None:
 
     small = out.with_name(f"{out.stem}-int8.onnx")
     train = held.rows(held.split == "train")
-    int8.write(model, out, small, [Path(p) for p in train.paths[: int8.ENOUGH]])
-    part = "test" if (held.split == "test").any() else "val"
+    int8.write(model, out, small, spread(train.paths, int8.ENOUGH))
+    part = judging(held)
     judged = held.rows(held.split == part)
     before, after = (mean_ap(load(file), judged) for file in (out, small))
     typer.echo(
         f"{small}: {size(small)}; mAP {100 * before:.1f} -> {100 * after:.1f} ({100 * (after - before):+.1f}) on"
         f" {len(judged):,} images of {part}"
     )
+
+
+def judging(held: Dataset) -> str:
+    """The part that mAP is measured on: test where there is one, else val."""
+    return "test" if (held.split == "test").any() else "val"
+
+
+def calibrating(run: Path, data: str | None) -> Dataset:
+    """Labelled images of a part to calibrate on, and of one to measure mAP on; ManylabelError where one is missing."""
+    held = labelled(run, data)
+    for part in ("train", judging(held)):
+        if not (held.split == part).any():
+            raise ManylabelError(
+                f"--int8 needs images of the parts train and test (or val); {held.source} has no {part}"
+            )
+    return held
 
 
 def mean_ap(model: Model, data: Dataset) -> float:
@@ -120,13 +142,13 @@ def mean_ap(model: Model, data: Dataset) -> float:
     from manylabel.metrics import evaluate
     from manylabel.scoring import align
 
-    found = list(model.stream(data.paths))
-    broken = next((p for p in found if p.error is not None), None)
-    if broken is not None:
-        raise ManylabelError(f"mAP is measured on images that can be read: {broken.error}")
+    logits = np.empty((len(data), len(model.classes)), np.float32)
+    for row, scores in enumerate(model.scored(data.paths)):
+        if isinstance(scores, str):
+            raise ManylabelError(f"mAP is measured on images that can be read: {scores}")
+        logits[row] = scores
     labels, _ = align(data.labels, model.names)
-    scores = np.array([[p.probabilities[name] for name in model.names] for p in found])
-    value = evaluate(scores, labels, names=model.names)["map"]
+    value = evaluate(model.classes.probabilities(logits), labels, names=model.names)["map"]
     if value is None:
         raise ManylabelError("there is no positive label in what mAP is to be measured on")
     return float(value)
@@ -148,17 +170,27 @@ def labelled(run: Path, data: str | None) -> Dataset:
 
 
 def sample(run: Path, images: Sequence[str] | None) -> Sequence[Photo]:
-    """Photographs to verify on: those given, or some of the run's own that it was not trained on."""
+    """Photographs to verify on: of those given, or of the run's own, sooner of those that it was not trained on."""
     from manylabel.data.pick import pick
 
     if images:
-        return [one.photo for one in pick(images)][:FEW]
+        return spread([one.photo for one in pick(images)], FEW)
     try:
         data = labelled(run, None)
     except (ManylabelError, OSError) as problem:
-        raise ManylabelError(f"--verify needs photographs, give --images: {problem}") from None
-    rows = [i for i, part in enumerate(data.split) if part != "train"] or list(range(len(data)))
-    return [Path(data.paths[rows[i * len(rows) // FEW]]) for i in range(min(FEW, len(rows)))] if rows else []
+        said = str(problem).removesuffix(": give --data")
+        raise ManylabelError(f"--verify needs photographs, give --images: {said}") from None
+    return spread([path for path, part in zip(data.paths, data.split) if part != "train"] or data.paths, FEW)
+
+
+def spread(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many of them, evenly from first to last: neighbours are of one class, or of one scene.
+
+    >>> spread([0, 1, 2, 3, 4, 5], 3), spread([0, 1], 3)
+    ([0, 2, 4], [0, 1])
+    """
+    count = min(most, len(items))
+    return [items[i * len(items) // count] for i in range(count)]
 
 
 def size(path: Path) -> str:

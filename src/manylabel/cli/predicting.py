@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -70,21 +71,23 @@ def predict(
         raise ManylabelError("--json and --csv both say what is printed: give one of them")
     recall = None if guarantee is None else parse_guarantee(guarantee)
     tools = tooling.Tools(label_studio, fiftyone, url_prefix)
-    wanted = pick(images, root=root)
+    wanted = pick(images, root=root, note=note)
     collected = tooling.Collected(tools, wanted, margin, order, labels, root)
     if xmp and any(isinstance(one.photo, bytes) for one in wanted):
         raise ManylabelError("--xmp needs images that are files; the one on standard input has no place beside it")
     loaded = load(model)
+    if as_csv and (several := [name for name in loaded.names if "|" in name]):
+        raise ManylabelError(f"class {several[0]!r} holds the sign that stands between labels in --csv: take --json")
     choice = Choice(min_score, max_labels, recall, None if decisions is None else rule_of(decisions, loaded))
     failed = 0
     say = _as_json if as_json else _as_csv() if as_csv else _as_table(wanted)
-    for prediction in predicted(loaded, wanted, choice):
-        failed += prediction.error is not None
-        say(prediction)
-        collected.add(prediction)
-        if xmp and prediction.error is None:
-            failed += not _written(prediction)
-    collected.write(loaded.names, model.stem)
+    with collected.writing(loaded.names, model.stem) as collect:
+        for one, prediction in zip(wanted, predicted(loaded, wanted, choice)):
+            failed += prediction.error is not None
+            say(prediction)
+            collect(one, prediction)
+            if xmp and prediction.error is None:
+                failed += not _written(prediction, Path(str(one.photo)))
     if failed:
         typer.secho(f"{failed:,} of {len(wanted):,} images could not be read or written", fg="red", err=True)
         raise typer.Exit(1)
@@ -131,29 +134,62 @@ def _as_csv() -> Callable[[Prediction], None]:
 
 def _row(*cells: str) -> None:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(cells)
-    typer.echo(buffer.getvalue())
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    typer.echo(buffer.getvalue(), nl=False)
 
 
 def _as_table(wanted: Sequence[Picked]) -> Callable[[Prediction], None]:
-    width = min(WIDEST, max(len(one.name) for one in wanted))
+    width = min(WIDEST, max(columns(shown(one.name)) for one in wanted))
 
     def say(prediction: Prediction) -> None:
+        name = shown(prediction.image)
+        first = name + " " * (width - columns(name))
         if prediction.error is not None:
-            typer.secho(f"{prediction.image:{width}}  error: {prediction.error}", fg="red", err=True)
+            reason = shown(prediction.error.removeprefix(f"{prediction.image}: "))
+            typer.secho(f"{first}  error: {reason}", fg="red", err=True)
             return
-        named = [f"{name} {100 * prediction.probabilities[name]:.0f} %" for name in prediction.labels]
-        typer.echo(f"{prediction.image:{width}}  {', '.join(named) or '(no label)'}")
+        named = [f"{label} {100 * prediction.probabilities[label]:.0f} %" for label in prediction.labels]
+        typer.echo(f"{first}  {shown(', '.join(named)) or '(no label)'}")
 
     return say
 
 
-def _written(prediction: Prediction) -> bool:
+def shown(text: str) -> str:
+    """A text on one line: whatever moves the cursor or is no character is written as an escape.
+
+    >>> shown("two\\nlines.jpg")
+    'two\\\\nlines.jpg'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes: two for each wide character (Chinese, emoji), none for an accent.
+
+    >>> columns("a犬"), columns("e\u0301")
+    (3, 1)
+    """
+    return len(text) + sum(unicodedata.east_asian_width(c) in "WF" for c in text) - sum(map(is_accent, text))
+
+
+def is_accent(character: str) -> bool:
+    """Whether a character is written over the one before it."""
+    return unicodedata.combining(character) > 0
+
+
+def note(text: str) -> None:
+    """On standard error, for standard output may be read by a program."""
+    typer.echo(f"note: {text}", err=True)
+
+
+def _written(prediction: Prediction, image: Path) -> bool:
     from manylabel.export.xmp import write
 
     try:
-        write(prediction)
+        write(prediction, image)
     except (ManylabelError, OSError) as problem:
-        typer.secho(f"{prediction.image}: its XMP was not written: {problem}", fg="red", err=True)
+        typer.secho(f"{shown(prediction.image)}: its XMP was not written: {problem}", fg="red", err=True)
         return False
     return True

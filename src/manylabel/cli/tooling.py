@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -83,22 +85,40 @@ class Tools:
     def __bool__(self) -> bool:
         return self.label_studio is not None or self.fiftyone is not None
 
-    def write(
-        self, tasks: Sequence[Task], classes: Sequence[str], *, source: str, errors: bool = False,
-        root: Path | None = None,
-    ) -> None:  # fmt: skip
-        """Write the tasks, and say where; on standard error, for standard output may be read by a program."""
+    @contextmanager
+    def writing(
+        self, classes: Sequence[str], *, source: str, errors: bool = False, root: Path | None = None
+    ) -> Iterator[Callable[[Task], None]]:
+        """What adds a task to the files of the tools; at the end it is said where they are.
+
+        On standard error, for standard output may be read by a program.
+        """
         from manylabel.data.formats._label_studio_write import LOCAL
         from manylabel.export import fiftyone, label_studio
 
-        lines = []
+        adds: list[Callable[[Task], None]] = []
+        count = 0
+
+        def add(task: Task) -> None:
+            nonlocal count
+            count += 1
+            for one in adds:
+                one(task)
+
+        with ExitStack() as stack:
+            if self.label_studio is not None:
+                prefix = LOCAL if self.prefix is None else self.prefix
+                tasks = label_studio.writing(self.label_studio, classes, source=source, prefix=prefix, root=root)
+                adds.append(stack.enter_context(tasks))
+            if self.fiftyone is not None:
+                samples = fiftyone.writing(self.fiftyone, classes, source=source, errors=errors)
+                adds.append(stack.enter_context(samples))
+            yield add
         if self.label_studio is not None:
-            prefix = LOCAL if self.prefix is None else self.prefix
-            lines += label_studio.write(self.label_studio, tasks, classes, source=source, prefix=prefix, root=root)
+            typer.echo(f"{count:,} tasks for Label Studio: {self.label_studio}", err=True)
+            typer.echo(f"their labelling interface: {label_studio.interface(self.label_studio)}", err=True)
         if self.fiftyone is not None:
-            lines += fiftyone.write(self.fiftyone, tasks, classes, source=source, errors=errors)
-        for line in lines:
-            typer.echo(line, err=True)
+            typer.echo(f"{count:,} samples for FiftyOne: {self.fiftyone}", err=True)
 
     def suspected(
         self, found: Sequence[Finding], table: LabelTable, paths: Sequence[Path] | None, *, root: str | None
@@ -106,19 +126,21 @@ class Tools:
         """Write suspected errors of a table, whose images are these files where that is known, the strongest first."""
         from manylabel.export.tasks import of_findings
 
-        if self:
-            files = {} if paths is None else dict(zip(table.ids, map(str, paths)))
-            tasks = of_findings(found, table, files)
-            folder = None if root is None else Path(root)
-            self.write(tasks, table.names, source="suspected errors", errors=True, root=folder)
+        if not self:
+            return
+        files = {} if paths is None else dict(zip(table.ids, map(str, paths)))
+        folder = None if root is None else Path(root)
+        with self.writing(table.names, source="suspected errors", errors=True, root=folder) as add:
+            for task in of_findings(found, table, files):
+                add(task)
 
 
 class Collected:
-    """Predictions as they come, kept as tasks where tools want them.
+    """Predictions as they come, made into tasks where tools want them.
 
     Arguments:
         tools: where they go.
-        wanted: the images, in the order of the predictions.
+        wanted: the images that will be predicted.
         margin, order, labels: see the options of these names.
         root: folder at which names start.
     """
@@ -136,38 +158,43 @@ class Collected:
             raise ManylabelError(f"--margin is a share in [0, 1], got {margin}")
         if tools and any(isinstance(one.photo, bytes) for one in wanted):
             raise ManylabelError("labelling tools open files; the image on standard input is none")
-        self.tools, self.order, self.root = tools, order or "given", root
+        self.tools, self.order = tools, order or "given"
+        self.root = None if root is None else os.path.abspath(root)
         self.margin = 0.2 if margin is None else margin
-        self.given = {} if labels is None else given_labels(labels, [one.name for one in wanted], root)
-        self.paths = {one.name: str(one.photo) for one in wanted} if tools else {}
-        self.tasks: list[Task] = []
+        self.given = {} if labels is None else given_labels(labels, [self._called(one) for one in wanted], root)
 
-    def add(self, prediction: Prediction) -> None:
-        """Keep one more; an image that could not be read is no task."""
-        if not self.tools or prediction.error is not None:
+    @contextmanager
+    def writing(self, classes: Sequence[str], source: str) -> Iterator[Callable[[Picked, Prediction], None]]:
+        """What takes each prediction; tasks are written as they come, or at the end where they are to be ordered."""
+        if not self.tools:
+            yield lambda one, prediction: None
             return
+        from manylabel.export.tasks import by_certainty
+
+        extra = (name for names in self.given.values() for name in names)
+        every = list(dict.fromkeys([*classes, *extra]))
+        tasks: list[Task] = []
+        with self.tools.writing(every, source=source) as write:
+            keep = tasks.append if self.order == "uncertainty" else write
+            try:
+                yield lambda one, prediction: None if prediction.error else keep(self._task(one, prediction))
+            finally:
+                for task in by_certainty(tasks):
+                    write(task)
+
+    def _task(self, one: Picked, prediction: Prediction) -> Task:
         from manylabel.export.tasks import of_prediction
 
-        name = prediction.image
-        path, given = self.paths[name], self.given.get(name)
-        called = replace(prediction, image=self._called(name))
-        self.tasks.append(of_prediction(called, path=path, margin=self.margin, given=given))
+        name = self._called(one)
+        called = replace(prediction, image=name)
+        return of_prediction(called, path=str(one.photo), margin=self.margin, given=self.given.get(name))
 
-    def _called(self, name: str) -> str:
+    def _called(self, one: Picked) -> str:
         """An image's name below the root, as label files call it; the name itself where it lies elsewhere."""
-        path = Path(name).absolute()
-        if self.root is None or not path.is_relative_to(self.root.absolute()):
-            return name
-        return path.relative_to(self.root.absolute()).as_posix()
-
-    def write(self, classes: Sequence[str], source: str) -> None:
-        """Write what was kept, for the tools that want it."""
-        if self.tools:
-            from manylabel.export.tasks import by_certainty
-
-            tasks = by_certainty(self.tasks) if self.order == "uncertainty" else self.tasks
-            extra = dict.fromkeys(name for names in self.given.values() for name in names)
-            self.tools.write(tasks, list(dict.fromkeys([*classes, *extra])), source=source, root=self.root)
+        path = os.path.abspath(str(one.photo))
+        if self.root is None or not Path(path).is_relative_to(self.root):
+            return one.name
+        return Path(path).relative_to(self.root).as_posix()
 
 
 def given_labels(labels: str, images: Sequence[str], root: Path | None) -> dict[str, tuple[str, ...]]:

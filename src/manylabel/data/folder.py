@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +29,9 @@ class Found:
 
 def read_folder(path: Path, *, unlisted: str = "absent") -> Dataset:
     """Read a folder of class folders; equal files in several of them are one image with several labels."""
-    notes: list[str] = []
-    files = _walk(path, notes)
+    others: Counter[str] = Counter()
+    files = list(below(path, others))
+    notes = [f"Files that are not images are left out: {left_out(others)}."] if others else []
     by_part = _is_by_part(path, files)
     if by_part:
         notes.append("The folders on top name the parts: train, val, test.")
@@ -58,22 +60,30 @@ def read_folder(path: Path, *, unlisted: str = "absent") -> Dataset:
     )
 
 
-def _walk(root: Path, notes: list[str]) -> list[tuple[str, ...]]:
-    """The image files below `root` as tuples of folder names and file name, sorted; all else is counted."""
-    images, left_out = [], Counter[str]()
-    for folder, folders, files in os.walk(root):
+def below(root: Path, others: Counter[str], *, endings: tuple[str, ...] = IMAGE_ENDINGS) -> Iterator[tuple[str, ...]]:
+    """The image files below `root` as tuples of folder names and file name, folder by folder, each sorted.
+
+    Hidden files, `__MACOSX`, links to folders and files of other endings are left out, and counted in `others`.
+    """
+
+    def unread(problem: OSError) -> None:
+        others["folders that may not be read"] += 1
+
+    for folder, folders, files in os.walk(root, onerror=unread):
+        others.update("links to folders" for f in folders if os.path.islink(os.path.join(folder, f)))
         folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "__MACOSX")
         inside = Path(folder).relative_to(root).parts
         for file in sorted(files):
             ending = os.path.splitext(file)[1].lower()
-            if ending in IMAGE_ENDINGS and not file.startswith("."):
-                images.append((*inside, file))
+            if ending in endings and not file.startswith("."):
+                yield (*inside, file)
             else:
-                left_out["hidden files" if file.startswith(".") else ending or "no ending"] += 1
-    if left_out:
-        said = ", ".join(f"{ending} ({n:,})" for ending, n in left_out.most_common(10))
-        notes.append(f"Files that are not images are left out: {said}.")
-    return images
+                others["hidden files" if file.startswith(".") else ending or "no ending"] += 1
+
+
+def left_out(others: Counter[str]) -> str:
+    """What `below` counted, in words, the most frequent first."""
+    return ", ".join(f"{what} ({n:,})" for what, n in others.most_common(10))
 
 
 def _is_by_part(root: Path, files: list[tuple[str, ...]]) -> bool:

@@ -14,6 +14,7 @@ from manylabel.audits.findings import STATES, WORDS
 from manylabel.data.dataset import Dataset, tidy
 from manylabel.data.formats import fiftyone, label_studio
 from manylabel.data.formats._fiftyone_labels import is_label, of_field
+from manylabel.data.formats._fiftyone_write import FIELD
 from manylabel.data.formats._label_studio_csv import is_export, lines
 from manylabel.data.formats._label_studio_said import who
 from manylabel.data.json_items import elements
@@ -152,18 +153,30 @@ def _edited(names: Sequence[str], state: NDArray[np.int8], note: Note) -> dict[s
 def _tagged(sample: dict[str, Any], note: Note, where: str) -> dict[str, int]:
     """What tags say of labels; a sample's are for all that is suspected or predicted and has no tag of its own.
 
-    To accept a label is to say that it is there, unless the label is suspected not to be.
+    To accept a label is to say that it is there, unless the label is suspected not to be. One of the ground truth that
+    is rejected is not there.
     """
-    own = {}
-    for name in SUGGESTED:
-        for one in of_field(sample[name]) if is_label(sample.get(name)) else ():
-            own[tidy(str(one.get("label")))] = _verdict(one.get("tags"), f"{where}, {name}, {one.get('label')!r}")
+    own = dict(verdict for name in SUGGESTED for verdict in _verdicts(sample, name, where))
     whole, decided = _verdict(sample.get("tags"), where), {}
     for asked in note.asked:
         suggested = PRESENT if asked.finding is None else STATES[asked.suggested]
         if verdict := own.get(asked.label) or (whole if STATES[asked.suggested] == suggested else ""):
             decided[asked.label] = {"accept": suggested, "reject": -suggested, "unknown": UNKNOWN}[verdict]
+    for name, verdict in _verdicts(sample, FIELD, where):
+        state = {"accept": PRESENT, "reject": ABSENT, "unknown": UNKNOWN}[verdict] if verdict else None
+        if state is not None and decided.setdefault(name, state) != state:
+            raise ManylabelError(
+                f"{where}: {name!r} is {WORDS[state]} by its tag in the ground truth, {WORDS[decided[name]]} by that of"
+                " the suggestion; keep one of them"
+            )
     return decided
+
+
+def _verdicts(sample: dict[str, Any], field: str, where: str) -> Iterator[tuple[str, str]]:
+    """The label and verdict of each label of a field; the verdict is "" where no tag decides."""
+    for one in of_field(sample[field]) if is_label(sample.get(field)) else ():
+        label = tidy(str(one.get("label")))
+        yield label, _verdict(one.get("tags"), f"{where}, {field}, {label!r}")
 
 
 def _verdict(tags: Any, where: str) -> str:

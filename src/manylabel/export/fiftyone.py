@@ -8,49 +8,49 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from manylabel.audits.findings import WORDS
 from manylabel.data.formats._fiftyone_write import FIELD, NUMBER, TEXT, labels_of, metadata
-from manylabel.export.tasks import Asked, Task
+from manylabel.export.tasks import Asked, Task, json_list
 from manylabel.labels import PRESENT, ManylabelError
+from manylabel.parts.files import drafted
 
 PREDICTIONS, UNCERTAIN, SUSPECTED = "predictions", "uncertain", "suspected"
 SUGGESTED = (PREDICTIONS, UNCERTAIN, SUSPECTED)
 
 
-def write(
-    folder: Path, tasks: Iterable[Task], classes: Sequence[str], *, source: str, errors: bool = False
-) -> list[str]:
-    """Write metadata.json and samples.json; photographs stay where they are and are named relative to the folder.
+@contextmanager
+def writing(
+    folder: Path, classes: Sequence[str], *, source: str, errors: bool = False
+) -> Iterator[Callable[[Task], None]]:
+    """Write metadata.json and samples.json; gives what adds a task.
+
+    Photographs stay where they are and are named relative to the folder. An error leaves no folder; after Ctrl-C it
+    holds the samples that were added.
 
     Arguments:
         folder: to make.
-        tasks: in the order in which the samples stand.
         classes: all there are.
         source: what made the suggestions, noted in the data set's `info`.
         errors: whether suspected errors are suggested (field `suspected`), or predictions (`predictions`, the named
             labels, and `uncertain`, those that nearly were).
 
-    Returns a line on the folder. Raises ManylabelError where it exists.
+    Raises ManylabelError where it exists.
     """
     check(folder)
-    folder.mkdir(parents=True)
     fields = (FIELD, SUSPECTED) if errors else (FIELD, PREDICTIONS, UNCERTAIN)
     extra = {"said": TEXT, "priority": NUMBER, "asked": TEXT}
     about = metadata(folder.name, dict.fromkeys(fields, "Classifications"), extra, classes)
     about["info"] = {"suggestions": source}
-    (folder / "metadata.json").write_text(json.dumps(about, ensure_ascii=False) + "\n", encoding="utf-8")
-    written = 0
-    with (folder / "samples.json").open("x", encoding="utf-8") as stream:
-        stream.write('{"samples": [')
-        for written, task in enumerate(tasks, 1):
-            sample = _sample(task, folder.absolute(), errors)
-            stream.write(("\n" if written == 1 else ",\n") + json.dumps(sample, ensure_ascii=False))
-        stream.write("\n]}\n")
-    return [f"{written:,} samples for FiftyOne: {folder}"]
+    with drafted(folder) as draft:
+        draft.mkdir(exist_ok=True)
+        (draft / "metadata.json").write_text(json.dumps(about, ensure_ascii=False) + "\n", encoding="utf-8")
+        with json_list(draft / "samples.json", '{"samples": [', "]}") as append:
+            yield lambda task: append(_sample(task, folder.absolute(), errors))
 
 
 def check(folder: Path) -> None:

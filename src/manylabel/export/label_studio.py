@@ -7,57 +7,54 @@ suggestions as a second prediction, so that a person may start from either.
 
 from __future__ import annotations
 
-import json
+import itertools
+import os
 import posixpath
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 from manylabel.data.formats._label_studio_write import LOCAL, chosen
-from manylabel.export.tasks import Task
+from manylabel.data.formats._xml import NO_XML
+from manylabel.export.tasks import Task, json_list
 from manylabel.labels import ManylabelError
+from manylabel.parts.files import drafted
 
 GIVEN = "labels so far"  # the model version of the labels there are
-NO_XML = re.compile("[\x00-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
-def write(
-    path: Path,
-    tasks: Iterable[Task],
-    classes: Sequence[str],
-    *,
-    source: str,
-    prefix: str = LOCAL,
-    root: Path | None = None,
-) -> list[str]:
-    """Write FILE.json to import, and FILE.xml to paste into the project's labelling interface.
+@contextmanager
+def writing(
+    path: Path, classes: Sequence[str], *, source: str, prefix: str = LOCAL, root: Path | None = None
+) -> Iterator[Callable[[Task], None]]:
+    """Write FILE.json to import, and FILE.xml to paste into the project's labelling interface; gives what adds a task.
+
+    An error leaves no file; after Ctrl-C the file holds the tasks that were added.
 
     Arguments:
         path: the JSON file to make.
-        tasks: in the order in which they are to be done.
         classes: all that a person may choose.
         source: the model version of the suggestions.
         prefix: what stands before the names of the images; by default that of local files.
         root: folder at which names of images start, for those that lie below it.
 
-    Returns a line on each file. Raises ManylabelError where one exists, or an image has no name below the root.
+    Raises ManylabelError where one exists, or an image has no name below the root.
     """
     check(path)
-    written = 0
-    path.parent.mkdir(parents=True, exist_ok=True)
-    interface(path).write_text(config(classes), encoding="utf-8")
-    with path.open("x", encoding="utf-8") as stream:
-        stream.write("[")
-        for written, task in enumerate(tasks, 1):
-            made = _task(task, written, source, prefix + quote(below(task.image, root)))
-            if written == 1:
-                made["meta"] = {"classes": list(classes)}
-            stream.write(("\n" if written == 1 else ",\n") + json.dumps(made, ensure_ascii=False))
-        stream.write("\n]\n")
-    return [f"{written:,} tasks for Label Studio: {path}", f"their labelling interface: {interface(path)}"]
+    labelling, numbers = config(classes), itertools.count(1)
+    with drafted(interface(path)) as xml, drafted(path) as draft, json_list(draft, "[", "]") as append:
+        xml.write_text(labelling, encoding="utf-8")
+
+        def add(task: Task) -> None:
+            number = next(numbers)
+            address = prefix + quote(below(task.image, root), errors="surrogateescape")
+            made = _task(task, number, source, address)
+            append({**made, "meta": {"classes": list(classes)}} if number == 1 else made)
+
+        yield add
 
 
 def check(path: Path) -> None:
@@ -102,14 +99,14 @@ def config(classes: Sequence[str]) -> str:
 
 
 def below(image: str, root: Path | None) -> str:
-    """The name of an image below the root of local files, as it is where it does not lie below `root`.
+    """The name of an image below the root of local files; a full name that does not lie below `root` stays whole.
 
     >>> below("/photos/holiday/a.jpg", Path("/photos")), below("./a.jpg", Path("/photos"))
     ('holiday/a.jpg', 'a.jpg')
     """
     name = image.replace("\\", "/")
-    if root is not None and (full := Path(image).absolute()).is_relative_to(root.absolute()):
-        name = full.relative_to(root.absolute()).as_posix()
+    if root is not None and os.path.isabs(image) and Path(image).is_relative_to(root.absolute()):
+        name = Path(image).relative_to(root.absolute()).as_posix()
     name = posixpath.normpath(name).lstrip("/")
     if name.startswith("../"):
         raise ManylabelError(

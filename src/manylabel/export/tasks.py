@@ -6,9 +6,12 @@ that it is known which image was meant, which labels were shown and what was sug
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from manylabel.audits.findings import WORDS, Finding
@@ -215,3 +218,22 @@ def present(names: Sequence[str], state: Any) -> tuple[str, ...] | None:
 def by_certainty(tasks: Iterable[Task]) -> list[Task]:
     """The least certain first; equals stay in their order."""
     return sorted(tasks, key=lambda task: task.certainty)
+
+
+@contextmanager
+def json_list(file: Path, before: str, after: str) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """A JSON file that is a list between `before` and `after`; gives what appends an element, one a line.
+
+    Names of files may be no text: what of them is none is written as JSON's escapes.
+    """
+    with file.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+        stream.write(before)
+        starts = itertools.chain(["\n"], itertools.repeat(",\n"))
+
+        def append(element: dict[str, Any]) -> None:
+            stream.write(next(starts) + json.dumps(element, ensure_ascii=False))
+
+        try:
+            yield append
+        finally:
+            stream.write(f"\n{after}\n")

@@ -10,7 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from manylabel.data.formats._xml import parse
+from manylabel.data.dataset import IMAGE_ENDINGS
+from manylabel.data.formats._xml import NO_XML, parse
 from manylabel.labels import ManylabelError
 from manylabel.parts.files import write_text
 from manylabel.prediction import Prediction
@@ -26,22 +27,31 @@ SUBJECT, PLACES, WRITTEN = f"{{{DC}}}subject", f"{{{LR}}}hierarchicalSubject", f
 
 
 def sidecar_of(image: Path) -> Path:
-    """photo.jpg.xmp where there is one (darktable), else photo.xmp (Adobe)."""
+    """photo.jpg.xmp where there is one (darktable), or another image photo.png; else photo.xmp (Adobe)."""
     full = image.with_name(image.name + ".xmp")
-    return full if full.exists() else image.with_suffix(".xmp")
+    endings = (spelt for ending in IMAGE_ENDINGS for spelt in (ending, ending.upper()) if spelt != image.suffix)
+    shared = any(_is_other(image.with_suffix(ending), image) for ending in endings)
+    return full if shared or full.exists() else image.with_suffix(".xmp")
 
 
-def write(prediction: Prediction) -> Path:
-    """Write the labels of an image, with what lies above them, into its sidecar; the rest of the sidecar stays.
+def _is_other(file: Path, image: Path) -> bool:
+    """Whether a file is there, and is not the image by another spelling."""
+    return file.exists() and not (image.exists() and file.samefile(image))
+
+
+def write(prediction: Prediction, image: Path) -> Path:
+    """Write the labels of an image file, with what lies above them, into its sidecar; the rest of the sidecar stays.
 
     Raises ManylabelError where a sidecar is there that is no XMP: it is left alone.
     """
-    path = sidecar_of(Path(prediction.image))
+    path = sidecar_of(image)
+    if wrong := [name for name in prediction.labels if NO_XML.search(name)]:
+        raise ManylabelError(f"the name of class {wrong[0]!r} cannot stand in XML: rename the class")
     for prefix, space in PREFIXES.items():
         ET.register_namespace(prefix, space)
     root = _kept(path) if path.exists() else ET.fromstring(EMPTY)
     keywords, places = _said(prediction)
-    _fill(_description(path, root), keywords, places)
+    _fill(_descriptions(path, root), keywords, places)
     write_text(path, ET.tostring(root, encoding="unicode") + "\n")
     return path
 
@@ -67,34 +77,34 @@ def _said(prediction: Prediction) -> tuple[list[str], list[str]]:
     return list(keywords), places
 
 
-def _description(path: Path, root: ET.Element) -> ET.Element:
+def _descriptions(path: Path, root: ET.Element) -> list[ET.Element]:
     rdf = root if root.tag == f"{{{RDF}}}RDF" else root.find(f"{{{RDF}}}RDF")
     if rdf is None:
         raise ManylabelError(f"{path} is no XMP: it has no rdf:RDF; it was left as it is")
     found = rdf.findall(f"{{{RDF}}}Description")
-    holds = [d for d in found if d.find(SUBJECT) is not None]
-    if holds or found:
-        return (holds or found)[0]
-    return ET.SubElement(rdf, f"{{{RDF}}}Description", {f"{{{RDF}}}about": ""})
+    return found or [ET.SubElement(rdf, f"{{{RDF}}}Description", {f"{{{RDF}}}about": ""})]
 
 
-def _fill(description: ET.Element, keywords: list[str], places: list[str]) -> None:
-    before = set(_words(description, WRITTEN))
-    theirs = [word for word in _words(description, SUBJECT) if word not in before]
-    their_places = [p for p in _words(description, PLACES) if p.rpartition("|")[2] not in before]
-    _put(description, SUBJECT, list(dict.fromkeys([*theirs, *keywords])))
-    _put(description, PLACES, list(dict.fromkeys([*their_places, *places])))
-    _put(description, WRITTEN, [word for word in keywords if word not in theirs])
+def _fill(descriptions: list[ET.Element], keywords: list[str], places: list[str]) -> None:
+    before = set(_words(descriptions, WRITTEN))
+    theirs = [word for word in _words(descriptions, SUBJECT) if word not in before]
+    their_places = [p for p in _words(descriptions, PLACES) if p.rpartition("|")[2] not in before]
+    _put(descriptions, SUBJECT, list(dict.fromkeys([*theirs, *keywords])))
+    _put(descriptions, PLACES, list(dict.fromkeys([*their_places, *places])))
+    _put(descriptions, WRITTEN, [word for word in keywords if word not in theirs])
 
 
-def _words(description: ET.Element, tag: str) -> list[str]:
-    return [item.text or "" for item in description.iterfind(f"{tag}/*/{{{RDF}}}li")]
+def _words(descriptions: list[ET.Element], tag: str) -> list[str]:
+    return [item.text or "" for one in descriptions for item in one.iterfind(f"{tag}/*/{{{RDF}}}li")]
 
 
-def _put(description: ET.Element, tag: str, words: list[str]) -> None:
-    for old in description.findall(tag):
-        description.remove(old)
+def _put(descriptions: list[ET.Element], tag: str, words: list[str]) -> None:
+    """In place of what was there: some programs give each namespace a description of its own."""
+    home = next((one for one in descriptions if one.find(tag) is not None), descriptions[0])
+    for one in descriptions:
+        for old in one.findall(tag):
+            one.remove(old)
     if words:
-        bag = ET.SubElement(ET.SubElement(description, tag), f"{{{RDF}}}Bag")
+        bag = ET.SubElement(ET.SubElement(home, tag), f"{{{RDF}}}Bag")
         for word in words:
             ET.SubElement(bag, f"{{{RDF}}}li").text = word

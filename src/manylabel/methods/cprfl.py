@@ -211,8 +211,8 @@ class Anchored(Method):
         return z if self.anchor is None else torch.lerp(z, self.anchor.scores(inputs), self.config.anchor_weight)
 
     def evidence(self, inputs: Features) -> Tensor | None:
-        """(B, C, P) attention, the members' mean, and where the anchor is linear its class activation: each divided by
-        its largest value above 0, then weighed as the scores are. Together they point better than each alone."""
+        """(B, C, P) attention, the members' mean, and the anchor's shares of its logit: each divided by its largest
+        value above 0, then weighed as the scores are. Attention alone where nothing leads an anchor to patches."""
         attention = torch.stack([cast(Tensor, cast(CPRFL, member).evidence(inputs)) for member in self.members]).mean(0)
         shares = None if self.anchor is None else self.anchor.evidence(inputs)
         if shares is None:

@@ -60,18 +60,52 @@ class KernelRidge(Method):
         self.register_buffer("coefficients", torch.zeros(kept, classes))
         self.register_buffer("bias", torch.zeros(classes))
 
-    def kernel(self, x: Tensor, y: Tensor) -> Tensor:
-        """(N, M) kernel values of standardised x (N, D) and y (M, D); in double precision, as the difference of large
-        squares under a root is a poor distance to a near landmark in single."""
+    def distances(self, x: Tensor, y: Tensor) -> Tensor:
+        """(N, M) of standardised x (N, D) and y (M, D); in double precision, as the difference of large squares under a
+        root is a poor distance to a near landmark in single."""
         x, y = x.double(), y.double()
         squares = x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T
         # not 0: at a landmark itself the root would have no gradient, and `explain` asks for one
-        return torch.exp(squares.clamp(min=1e-20).sqrt() * (-self.config.gamma / math.sqrt(x.shape[1])))
+        return squares.clamp(min=1e-20).sqrt()
+
+    def kernel(self, x: Tensor, y: Tensor) -> Tensor:
+        """(N, M) kernel values of standardised x (N, D) and y (M, D), in double precision."""
+        return torch.exp(self.distances(x, y) * (-self.config.gamma / math.sqrt(x.shape[1])))
 
     def scores(self, inputs: Features) -> Tensor:
         """(B, C) logits."""
         x = self.standardise(inputs.pooled)
         return self.kernel(x, self.landmarks).to(x.dtype) @ self.coefficients + self.bias
+
+    def evidence(self, inputs: Features) -> Tensor | None:
+        """(B, C, P) shares of the logit: those of the slope on the way from the mean training image to this one.
+
+        Integrated gradients (Sundararajan et al., ICML 2017) in the space of the z-scores z, where that image is 0:
+
+            w_c = mean over t in (0, 1) of df_c/dz (t z)     w_c . z = f_c(z) - f_c(0)
+
+        `Standardise.shares` divides w_c . z among the patches, as of a linear classifier. None where features are not
+        pooled by the mean.
+        """
+        if inputs.grid is None or not inputs.pooled_by_mean():
+            return None
+        weight = self.slopes(self.standardise(inputs.pooled)).to(inputs.grid.dtype)
+        return self.standardise.shares(inputs.grid, inputs.pooled, weight)
+
+    def slopes(self, z: Tensor, steps: int = 32) -> Tensor:
+        """(B, C, D) mean slope of the logits between 0 and z (B, D), from the middles of so many steps.
+
+        dk/dx = -gamma / sqrt(D) * k / |x - x_j| * (x - x_j), in which only k and the distance change along the way.
+        """
+        rate = -self.config.gamma / math.sqrt(z.shape[1])
+        near = far = torch.zeros(len(z), len(self.landmarks), dtype=torch.float64, device=z.device)  # (B, M)
+        for t in ((step + 0.5) / steps for step in range(steps)):
+            away = self.distances(t * z, self.landmarks)
+            pull = torch.exp(rate * away) / away / steps
+            near, far = near + pull, far + t * pull
+        v, landmarks = self.coefficients.double(), self.landmarks.double()
+        towards = torch.stack([(v * one[:, None]).T @ landmarks for one in near])  # (B, C, D)
+        return rate * ((far @ v)[:, :, None] * z.double()[:, None] - towards)
 
     def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """{"squares": mean over B * C of (score - label)^2 in units of -1 and +1}; for information only."""

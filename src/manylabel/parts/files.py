@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,3 +36,21 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Replace a json file in one step, for people to read too."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def drafted(path: Path) -> Iterator[Path]:
+    """A draft, a file or folder for the caller to make, that takes the place of `path` (not there yet) at the end.
+
+    After an error neither is left; Ctrl-C keeps what is there by then.
+    """
+    draft = path.with_name(path.name + ".part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield draft
+    except Exception:
+        shutil.rmtree(draft) if draft.is_dir() else draft.unlink(missing_ok=True)
+        raise
+    finally:
+        if draft.exists():
+            draft.replace(path)

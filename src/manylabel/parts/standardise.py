@@ -58,8 +58,8 @@ class Standardise(nn.Module):
         Arguments:
             grid: (B, P, D).
             pooled: (B, D).
-            weight: (C, D) of the linear classifier.
+            weight: (C, D) of the linear classifier, or (B, C, D) where each image has its own.
         """
         scale = ((pooled.abs() + 1e-6).rsqrt() if self.root else torch.ones_like(pooled)) / self.std  # (B, D)
         each = (weight * scale[:, None]) @ grid.transpose(1, 2)  # (B, C, P)
-        return (each - (weight @ (self.mean / self.std))[:, None]) / grid.shape[1]
+        return (each - (weight @ (self.mean / self.std))[..., None]) / grid.shape[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ class Diagram:
     positives: NDArray[np.int64]
     number: NDArray[np.int64]
 
-    @property
+    @cached_property
     def error(self) -> float:
         """sum over bins of n_b / n |mean probability - share of positives|."""
         share = self.positives / self.number

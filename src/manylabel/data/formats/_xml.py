@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 
 from manylabel.labels import ManylabelError
 
+NO_XML = re.compile("[\x00-\x1f\ufffe\uffff\ud800-\udfff]")
+"""What no text in XML may hold, and line ends, which a reader may turn into blanks."""
 DECLARED = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
