@@ -1,6 +1,9 @@
 """Shared by all tests: one thread, no network, the golden numbers, the real data where it is."""
 
+import os
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy is first imported, also by processes that tests start
 
 import numpy as np
 import pytest

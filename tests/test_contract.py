@@ -1,6 +1,7 @@
 """What every method, objective and decision must do, by enumerating their folders."""
 
 import dataclasses
+import functools
 import json
 
 import numpy as np
@@ -31,6 +32,12 @@ def trained(name, condition="mixed", count=9, batch_size=4, **options):
     settings = Settings(epochs=2, batch_size=batch_size, ema=0.5, **options)
     outcome = getattr(module, "train", fit)(method, source, ToySource(6, "full", seed=1), settings)
     return method, outcome, source
+
+
+@functools.cache
+def shared(name):
+    """One that several tests look at and none changes."""
+    return trained(name)
 
 
 @pytest.mark.parametrize("name", methods.names())
@@ -74,7 +81,7 @@ class TestMethods:
                 assert parameter.grad.abs().max() > 0, parameter_name
 
     def test_each_image_scores_as_it_does_alone(self, name):
-        method, _, source = trained(name)
+        method, _, source = shared(name)
         together = method.scores(source.batch(np.arange(9)).inputs)
         assert together.shape == (9, 5)
         for row in range(9):
@@ -82,7 +89,7 @@ class TestMethods:
             torch.testing.assert_close(alone[0], together[row], rtol=1e-4, atol=1e-5)
 
     def test_images_differ_in_score(self, name):
-        method, _, source = trained(name)
+        method, _, source = shared(name)
         scores = method.scores(source.batch(np.arange(9)).inputs)
         assert (scores[0] - scores[1]).abs().max() > 1e-6
 
@@ -92,13 +99,13 @@ class TestMethods:
         assert sum(method(source.batch(np.arange(6)), Clock()).values()).item() == 0.0
 
     def test_state_round_trips(self, name):
-        method, _, source = trained(name)
+        method, _, source = shared(name)
         _, other = made(name, source)
         other.load_state_dict({k: v.clone() for k, v in method.state_dict().items()})
         np.testing.assert_array_equal(score(other, source), score(method, source))
 
     def test_says_truly_whether_it_reads_the_grid(self, name):
-        method, _, source = trained(name)
+        method, _, source = shared(name)
         inputs = source.batch(np.arange(3)).inputs
         if not method.needs_grid:
             bare = Features(None, inputs.pooled, None)
@@ -107,7 +114,8 @@ class TestMethods:
     def test_learns(self, name):
         source, held = ToySource(160, "full"), ToySource(80, "full", seed=5)
         module, method = made(name, source)
-        settings = Settings(epochs=25, batch_size=16, lr=5e-3, patience=0)
+        epochs = 12 if method.needs_grid else 25  # what looks at patches takes long and learns soon
+        settings = Settings(epochs=epochs, batch_size=16, lr=5e-3, patience=0)
         outcome = getattr(module, "train", fit)(method, source, held, settings)
         assert outcome.best_map > 0.75  # chance is about 0.5
 

@@ -21,6 +21,7 @@ from manylabel.cli.catalogue import entries
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 QUICK = ["--set", "encoder.image_size=64", "--set", "train.epochs=1", "--text", "random"]
+QUICK += [word for name in ("mlp", "cprfl", "mldecoder") for word in ("--set", f"method.training.{name}.epochs=1")]
 
 
 def blocks(page, language):

@@ -90,7 +90,7 @@ def load_network(folder: Path) -> Model:
     inside = folder / "encoder.safetensors"
     encoder = encoders.load(
         encoder_name(folder, options["name"]), image_size=options["image_size"], normalise=options["normalise"],
-        flip=options["flip"], pretrained=not options["finetune"] and not inside.exists(),  # else its weights are in the folder
+        flip=options["flip"], pretrained=not options["finetune"] and not inside.exists(),  # else they are in the folder
     )  # fmt: skip
     if inside.exists():
         fill(encoder, inside)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -51,8 +52,7 @@ def run(photos):
     """A finished run made by the command itself."""
     out = photos.parent / "run"
     fast = ["--set", "encoder.image_size=64", "--set", "train.epochs=1"]
-    done = manylabel("train", photos, "--method", "linear", "--out", out, *fast)
-    assert done.returncode == 0, done.stderr
+    done = within("train", photos, "--method", "linear", "--out", out, *fast)
     assert "mAP" in done.stdout
     assert f"report: {out / 'report.html'}" in done.stdout
     return out
@@ -189,6 +189,25 @@ def test_a_mistake_in_another_process_ends_the_same_way(tmp_path):
     done = manylabel("evaluate", tmp_path / "none.npz")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {tmp_path / 'none.npz'}: there is no such score file")
+
+
+def test_a_process_with_torch_ends_at_once_but_after_its_threads_handlers_and_output():
+    code = (
+        "import atexit, os, sys, threading, types\n"
+        "sys.modules['torch'] = types.ModuleType('torch')\n"
+        "threading.Thread(target=lambda: (threading.main_thread().join(), print('thread'))).start()\n"
+        "class Torn:\n"
+        "    def __del__(self, write=os.write): write(1, b'taken apart')\n"
+        "atexit.register(print, 'handler')\n"
+        "sys.torn, sys.argv = Torn(), ['manylabel', 'methods']\n"
+        "from manylabel.cli import main; main()\n"
+    )
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=buffered)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("cprfl ") for line in lines)
+    assert lines[-2:] == ["thread", "handler"]
 
 
 def test_the_catalogues_list_what_the_folders_hold():

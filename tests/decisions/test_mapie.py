@@ -11,7 +11,7 @@ from manylabel.decisions.risk import Risk
 def test_the_same_sets_by_conformal_risk_control(wanted):
     mapie = pytest.importorskip("mapie.risk_control")
     rng = np.random.default_rng(0)
-    truth = rng.random((1000, 6)) < 0.4
+    truth = rng.random((300, 6)) < 0.4
     truth = truth[truth.any(axis=1)]
     probabilities = 1 / (1 + np.exp(-(rng.normal(size=truth.shape) + np.where(truth, 1.0, -1.0))))
     probabilities = np.round(probabilities, 2)  # on MAPIE's grid: it decides p > a hundredth, we p >= a score

@@ -309,6 +309,7 @@ def same_states(a, b):
 
 
 THREE = ("ridge", "linear", "cprfl")
+SHORT = {"training": {"linear": {"epochs": 3}, "cprfl": {"epochs": 3}}}
 
 
 @pytest.mark.parametrize(("error", "epoch"), [(KeyboardInterrupt, 1), (RuntimeError, 1), (RuntimeError, 0)])
@@ -318,9 +319,9 @@ def test_a_resumed_run_ends_as_one_never_stopped_and_trains_nothing_twice(
     """Stopped in the second system that is trained by steps, after its first checkpoint or before."""
     order = {"Linear": 1.0, "CPRFL": 2.0}
     monkeypatch.setattr(several, "expected_seconds", lambda system, *rest: order[type(system).__name__])
-    whole, source, val = made(THREE)
-    train(whole, source, val, Settings(), folder=tmp_path / "whole")
-    broken, *_ = made(THREE)
+    whole, source, val = made(THREE, **SHORT)
+    train(whole, source, val, Settings())
+    broken, *_ = made(THREE, **SHORT)
     options = {"folder": tmp_path / "broken", "progress": stopping(2, error, epoch)}
     if error is RuntimeError:  # as good as killed
         with pytest.raises(RuntimeError):
@@ -330,7 +331,7 @@ def test_a_resumed_run_ends_as_one_never_stopped_and_trains_nothing_twice(
         assert all(weight >= 0 for weight in weights(broken).values())
     assert (tmp_path / "broken" / "state.json").exists()  # by which the run folder knows that a run was begun
     trained_names.clear()
-    again, *_ = made(THREE)
+    again, *_ = made(THREE, **SHORT)
     torch.manual_seed(12345)  # whatever state the generator is in when the next system's turn comes
     solved = methods.load("ridge").train
     monkeypatch.setattr(methods.load("ridge"), "train", lambda *a, **o: pytest.fail("ridge was solved again"))
@@ -344,12 +345,12 @@ def test_a_resumed_run_ends_as_one_never_stopped_and_trains_nothing_twice(
 def test_time_spent_before_a_resume_counts_and_what_was_begun_goes_on(tmp_path, monkeypatch, trained_names):
     order = {"Linear": 1.0, "CPRFL": 2.0}
     monkeypatch.setattr(several, "expected_seconds", lambda system, *rest: order[type(system).__name__])
-    method, source, val = made(THREE)
+    method, source, val = made(THREE, **SHORT)
     train(method, source, val, Settings(), folder=tmp_path, progress=stopping(1))
     done = checkpoint.load(tmp_path / "ridge" / "done")
     checkpoint.save(tmp_path / "ridge" / "done", {**done, "seconds": 9999.0})
     trained_names.clear()
-    outcome = train(made(THREE)[0], source, val, Settings(), folder=tmp_path, resume=True)
+    outcome = train(made(THREE, **SHORT)[0], source, val, Settings(), folder=tmp_path, resume=True)
     assert trained_names == ["Linear"]
     assert "of the 0 s left" in row(outcome, "cprfl")["reason"]
 
@@ -402,7 +403,11 @@ def photos(tmp_path_factory):
     return photographs(tmp_path_factory.mktemp("photos"), 60)
 
 
-FAST = {"encoder": {"image_size": 64, "flip": False}, "text": {"source": "random"}, "method": {"systems": THREE}}
+FAST = {
+    "encoder": {"image_size": 64, "flip": False},
+    "text": {"source": "random"},
+    "method": {"systems": THREE, **SHORT},
+}
 
 
 def test_a_run_folder_tells_the_choice_and_predicts_what_it_scored(photos, tmp_path, monkeypatch, capsys):

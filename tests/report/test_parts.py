@@ -19,8 +19,8 @@ from manylabel.labels import LabelTable
 from manylabel.metrics import Settings, calibration_error, evaluate, reliability
 from manylabel.metrics.more import METRICS
 from manylabel.metrics.shares import wilson
+from manylabel.report import compared, render, review, write
 from manylabel.report import confused as confusion
-from manylabel.report import render, review, write
 from manylabel.report.all_numbers import group_of
 from manylabel.report.diagrams import Sorted
 from manylabel.report.diagrams import reliability as diagrams
@@ -206,7 +206,8 @@ def test_findings_of_another_kind_are_taken_as_they_are(results):
 
 
 # == size
-def test_four_models_of_a_thousand_classes_and_many_findings_fit(results, tmp_path):
+def test_four_models_of_a_thousand_classes_and_many_findings_fit(results, tmp_path, monkeypatch):
+    monkeypatch.setattr(compared, "RESAMPLES", compared.FEWEST)  # intervals are as long from fewer resamples
     data = results(300, 1000, pictures=lambda identity: b"\xff\xd8\xff" + b"x" * 6000)
     one = suspects(results(60))[0]
     many = [replace(one, rank=k, image=data.ids[k % 300], reasons="because " * 12) for k in range(1, 9001)]
