@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
@@ -15,7 +14,6 @@ CHECKS = [
 ]  # fmt: skip
 
 
-@pytest.mark.slow
 def test_the_server_answers_as_its_document_says(colours):
     document = schemathesis.openapi.from_url(f"{colours.url}/openapi.json")
     document.config.generation.update(with_security_parameters=False)

@@ -253,7 +253,6 @@ def test_a_compressed_body_is_refused(small):
     assert answer.status_code == 415
 
 
-@pytest.mark.slow
 def test_good_requests_go_on_in_a_flood_of_bad_ones():
     bad = [b"x" * 2_000_001, server.noise()[:500], bomb(), b"text", b"", text_bomb(), *archives().values()]
     with server.running(max_bytes=4_000_000, max_image_bytes=1_000_000) as own:
