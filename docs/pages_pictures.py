@@ -86,6 +86,8 @@ def main() -> int:
     parser.add_argument("run", nargs="?", type=Path, default=DOCS.parent / "runs" / "demo")
     parser.add_argument("--into", type=Path, help="also take every page dark and narrow, into this folder")
     options = parser.parse_args()
+    if options.into:
+        options.into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         lying, browser = desk(options.run, folder), chromium.Browser(folder / "profile")
