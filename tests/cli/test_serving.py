@@ -40,7 +40,8 @@ main()
 """
 
 
-def test_it_serves_at_the_loopback_with_the_token_of_the_variable_and_ends(tmp_path):
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_at_the_loopback_with_the_token_of_the_variable_and_ends(tmp_path, end):
     code = SERVED.format(web=os.path.join(os.path.dirname(__file__), "..", "web"))
     process = subprocess.Popen(
         [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, env={**os.environ, "MANYLABEL_TOKEN": "right"}
@@ -50,7 +51,7 @@ def test_it_serves_at_the_loopback_with_the_token_of_the_variable_and_ends(tmp_p
     with httpx.Client(base_url=url, trust_env=False, timeout=20) as client:
         assert client.get("/labels").status_code == 401
         assert client.get("/labels", headers={"authorization": "Bearer right"}).status_code == 200
-    process.send_signal(signal.SIGINT)
+    process.send_signal(end)
     _, rest = process.communicate(timeout=20)
     assert process.returncode == 0, rest
     assert "stopped; all requests were answered" in rest

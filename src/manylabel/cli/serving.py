@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,6 +74,8 @@ def serve(
         max_held=max(8 * max_mib, 512) * MIB, timeout=timeout,
     )  # fmt: skip
     desk = make_desk(data, reading, findings, corrected, open_images=open_images)
+    for one in (signal.SIGINT, signal.SIGTERM):  # both end it well, also where a script started it with SIGINT ignored
+        signal.signal(one, signal.default_int_handler)
     try:
         run(make_app(None if model is None else load(model), settings, desk), settings)
     except KeyboardInterrupt:
