@@ -3,6 +3,7 @@
 import json
 import pickle
 import shutil
+import sys
 import types
 from pathlib import Path
 
@@ -235,6 +236,15 @@ def test_names_of_methods_and_encoders_import_nothing_else(shared, tmp_path, sec
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(ManylabelError, match=f"there is no {section}"):
         manylabel.load(folder)
+
+
+def test_without_torch_a_folder_says_what_it_needs(shared, monkeypatch):
+    monkeypatch.delitem(sys.modules, "manylabel.network")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(
+        ManylabelError, match=r"model needs torch, which is not installed here; `manylabel export` makes"
+    ):
+        manylabel.load(shared)
 
 
 def local_hub(root):

@@ -180,8 +180,15 @@ def load(path: str | Path) -> Model:
         from manylabel.export.runtime import load_onnx
 
         return load_onnx(path)
-    from manylabel.network import load_network
-
+    try:
+        from manylabel.network import load_network
+    except ModuleNotFoundError as missing:
+        if missing.name not in ("torch", "safetensors", "lightning_fabric"):
+            raise
+        raise ManylabelError(
+            f"{path} needs {missing.name}, which is not installed here; `manylabel export` makes an .onnx file of it,"
+            " which does not"
+        ) from None
     return load_network(path)
 
 
