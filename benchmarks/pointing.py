@@ -1,17 +1,19 @@
 """The pointing game on the demo scenes: does the hottest point of a label's heat map lie in a box of the label?
 
-    python benchmarks/pointing.py [--images 150] [--seeds 3] [--tolerance 0]        # `make bench-pointing`
+    python benchmarks/pointing.py [--images 150] [--seeds 3] [--tolerance 0] [--only METHOD]    # `make bench-pointing`
 
 Zhang et al., ECCV 2016. Methods are trained on the demo's training scenes with each seed and asked about test scenes,
 for labels that are present, and of those for the ones the method also predicts. Accuracy is the mean over classes of
 the share of hits. The article allows 15 pixels beside a box; here none by default. Beside it: a point drawn at random,
 and the middle of the scene. All methods read the same frozen features, so each scene, bare or with a square over it,
-passes the encoder once. Runs are kept in runs/pointing; results go to benchmarks/results/pointing.csv.
+passes the encoder once. Runs are kept in runs/pointing; results go to benchmarks/results/pointing.csv. `--only` asks
+one method and keeps the other rows of the file, with their date.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 from collections import defaultdict
 from pathlib import Path
@@ -49,16 +51,35 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=150)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tolerance", type=float, default=0.0, help="pixels beside a box that still count")
+    parser.add_argument("--only", choices=list(METHODS), metavar="METHOD", help="; ".join(METHODS))
     options = parser.parse_args()
     labels = demo.build(default_folder() / "demo")
-    models = {(name, seed): trained(name, seed, labels) for name in METHODS for seed in range(options.seeds)}
+    models = {(name, seed): trained(name, seed, labels) for name in METHODS if options.only in (None, name)
+              for seed in range(options.seeds)}  # fmt: skip
     game: Game = defaultdict(list)
     scenes = drawn(labels.parent, options.images)
     for number, (file, boxes) in enumerate(scenes):
         play(game, models, file, boxes, options.tolerance)
         print(f"\r{number + 1} of {len(scenes)} scenes", end="", flush=True)
     print()
-    write(ROOT / "benchmarks" / "results" / "pointing.csv", table(game, options))
+    path = ROOT / "benchmarks" / "results" / "pointing.csv"
+    if options.only is None:
+        write(path, table(game, options))
+    else:
+        replace(path, options.only, [row for row in table(game, options) if row["method"] == options.only])
+
+
+def replace(path: Path, method: str, rows: list[dict[str, Any]]) -> None:
+    """Put the rows of one method in place of earlier ones, the methods in their order."""
+    kept = [row for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()) if row["method"] != method]
+    write(path, rows)
+    with path.open(newline="", encoding="utf-8") as file:
+        every = [*csv.DictReader(file), *kept]
+    order = [*METHODS, *dict.fromkeys(row["method"] for row in kept if row["method"] not in METHODS)]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(every[0]))
+        writer.writeheader()
+        writer.writerows(sorted(every, key=lambda row: order.index(row["method"])))
 
 
 def trained(name: str, seed: int, labels: Path) -> Model:
